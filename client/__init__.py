@@ -1,0 +1,5 @@
+"""The trainer's client: asks before each stretch, obeys holds, acknowledges. No Airflow in it.
+
+It needs the standard library and signature verification only, reads what the notary published,
+and believes nothing that is not signed by the keys it was given.
+"""

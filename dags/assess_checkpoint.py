@@ -1,0 +1,100 @@
+"""Assesses one checkpoint against the red lines of the policy it started under.
+
+**Question:** Is any red line crossed, or can we not rule it out, and what follows?
+
+**Runs when:** an assessment is due: one partition of `due_assessments`, whose key is the assessment
+id. By hand: trigger it with run_id, checkpoint_id and a reason (officer's discretion).
+
+**Reads and writes:** the checkpoint, the policy and suite in force; plan, preflight, result_set,
+validation and verdict records, and what follows from the verdict.
+
+**Where a human acts:** sign_off_as_rso and sign_off_as_ceo, when a required standard holds.
+
+**If it fails:** no verdict means no permit: the trainer stops at its ceiling. An evaluation that
+fails rules nothing out. Clear the failed task; everything counted is used again. See
+docs/runbooks/assess_checkpoint.md.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, PartitionedAssetTimetable, TriggerRule, dag, task
+
+from include.rsp.vocabulary import Outcome
+from include.wiring import steps
+from include.wiring.assets import DUE_ASSESSMENTS
+from include.wiring.defaults import TASK_DEFAULTS, with_record_link
+from include.wiring.operators import EvaluateOperator, WaitForAcknowledgement, sign_off
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(assets=DUE_ASSESSMENTS),
+    doc_md=__doc__,
+    catchup=False,
+    max_active_runs=4,
+    default_args=TASK_DEFAULTS,
+    params={
+        name: Param(None, type=["null", "string"]) for name in ("run_id", "checkpoint_id", "reason")
+    },
+    tags=["redline", "decision"],
+)
+def assess_checkpoint() -> None:
+    """Plan, evaluate, validate, compare, decide, and follow the verdict."""
+    plan = with_record_link(task(steps.plan)())
+    key = plan[steps.ASSESSMENT]
+    ready = with_record_link(task(steps.pre_flight)(assessment_id=key))
+    evaluate = EvaluateOperator.partial(
+        task_id="evaluate", assessment_id=key, map_index_template="{{ task.evaluation }}"
+    ).expand(evaluation=plan)
+    validate = with_record_link(
+        task(steps.validate, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)(
+            assessment_id="{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"
+        )
+    )
+    compare = (
+        task(steps.compare, map_index_template="{{ label }}", multiple_outputs=False)
+        .partial(assessment_id=key)
+        .expand(red_line=validate)
+    )
+    verdict = with_record_link(task.branch(steps.verdict)(assessment_id=key))
+    ready >> evaluate >> validate >> compare >> verdict
+    ready >> validate  # an evaluation that fails rules nothing out; a failed pre-flight ends it
+
+    decided = "{{ ti.xcom_pull(task_ids='verdict', key='verdict') }}"
+    permit = with_record_link(
+        task(steps.request_permit, task_id=Outcome.CONTINUE.value)(assessment_id=key)
+    )
+    judged = with_record_link(
+        task.branch(steps.judge_safeguards, task_id=Outcome.VERIFY_SAFEGUARDS.value)(
+            verdict=decided, otherwise=Outcome.PAUSE.value
+        )
+    )
+    packet = with_record_link(
+        task(steps.close_packet, multiple_outputs=False)(
+            judgement="{{ ti.xcom_pull(task_ids='verify_safeguards', key='judgement') }}",
+            verdict=decided,
+        )
+    )
+    rso, ceo = (sign_off(one, packet_task=steps.CLOSE_PACKET) for one in ("rso", "ceo"))
+    released = with_record_link(
+        task(steps.release, task_id="release_under_safeguards")(
+            packet="{{ ti.xcom_pull(task_ids='close_packet')['packet'] }}",
+            answers={"rso": rso.output, "ceo": ceo.output},
+        )
+    )
+    hold = with_record_link(
+        task(
+            steps.pause,
+            task_id=Outcome.PAUSE.value,
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        )(verdict=decided)
+    )
+    waited = WaitForAcknowledgement(task_id="wait_for_acknowledgement", hold=hold)
+    stopped = with_record_link(task(steps.verify_stop, multiple_outputs=False)(hold=hold))
+
+    verdict >> [permit, judged, hold]
+    judged >> [packet, hold]
+    packet >> rso >> ceo >> released
+    hold >> waited >> stopped
+
+
+assess_checkpoint()

@@ -1,0 +1,1 @@
+"""Everything that touches disks, buckets, keys, Inspect and Great Expectations."""

@@ -1,0 +1,121 @@
+"""Beginning: keys, the trust root, and the first adoption of a policy and a suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from include.adapters.ledger import write_record
+from include.adapters.policy_files import read_policy, read_suite
+from include.adapters.signing import KeyFile
+from include.adapters.stamp import code_stamp
+from include.adapters.store import Store, put_blob
+from include.rsp import records as r
+from include.rsp.attestation import Predicate, statement
+from include.rsp.canonical import Digest, canonical_bytes, iso
+from include.rsp.errors import InvalidDocument
+from include.rsp.reading import parse_record
+from include.rsp.suite import problems_between
+from include.rsp.vocabulary import KeyRole
+
+NOTARY_KEYS = (KeyRole.LEDGER, KeyRole.PERMIT, KeyRole.HOLD)
+TRUST_ROOT = "trust_root.json"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFolders:
+    """Each holder's keys in a folder of their own, so that each can be given to one process."""
+
+    root: Path
+
+    @property
+    def notary(self) -> Path:
+        """The notary's keys and the trust root that it starts from."""
+        return self.root / "notary"
+
+    def officer(self, office: str) -> Path:
+        """An officer's key."""
+        return self.root / "officers" / f"{office}.pem"
+
+    @property
+    def trainer(self) -> Path:
+        """The trainer's key."""
+        return self.root / "trainer" / "trainer.pem"
+
+    @property
+    def trust_root(self) -> Path:
+        """The public keys; everybody may read it."""
+        return self.notary / TRUST_ROOT
+
+
+def make_trust_root(
+    folders: KeyFolders, offices: Sequence[str], *, simulated: bool, at: datetime
+) -> r.TrustRoot:
+    """Make what keys are missing and write the trust root; an existing one is kept."""
+    if folders.trust_root.exists():
+        root = parse_record(folders.trust_root.read_bytes(), where=str(folders.trust_root))
+        if not isinstance(root, r.TrustRoot):
+            raise InvalidDocument(f"{folders.trust_root} holds a {root.kind}.")
+        return root
+    keys = [
+        KeyFile.create(folders.notary / f"{role.value}.pem").entry(role, "notary")
+        for role in NOTARY_KEYS
+    ]
+    for office in offices:
+        officer = KeyFile.create(folders.officer(office))
+        holder = f"simulated-{office}" if simulated else office
+        keys.append(officer.entry(KeyRole.OFFICER, holder, office=office, simulated=simulated))
+    keys.append(KeyFile.create(folders.trainer).entry(KeyRole.TRAINER, "trainer"))
+    root = r.TrustRoot(at=at, by="rsp init", stamp=code_stamp(), keys=keys)
+    folders.trust_root.write_bytes(canonical_bytes(root))
+    return root
+
+
+def adopt(
+    store: Store,
+    folders: KeyFolders,
+    policy: bytes,
+    suite: bytes,
+    *,
+    at: datetime,
+    supersedes: Digest | None = None,
+) -> Digest:
+    """Write the adoption of a policy and a suite, signed with the officers' keys at hand.
+
+    `supersedes` is the adoption in force, so that an old one cannot be brought back.
+
+    Raises:
+        InvalidDocument: either does not read, or they do not fit each other.
+    """
+    parsed = read_policy(policy, where="the policy")
+    problems = problems_between(parsed, read_suite(suite, where="the suite"))
+    if problems:
+        raise InvalidDocument("Policy and suite do not fit: " + "; ".join(problems))
+    policy_ref = put_blob(store, policy, name=f"{parsed.id}-{parsed.version}.policy.yaml")
+    suite_ref = put_blob(store, suite, name=f"{parsed.id}.suite.yaml")
+    payload = statement(
+        Predicate.ADOPTION, policy_ref.blob, {"suite": suite_ref.blob, "supersedes": supersedes}
+    )
+    return write_record(
+        store,
+        r.Adoption(
+            at=at,
+            by="rsp init",
+            stamp=code_stamp(),
+            policy=policy_ref,
+            suite=suite_ref,
+            signatures=[
+                KeyFile(folders.officer(office)).sign(payload) for office in parsed.sign_off.roles
+            ],
+        ),
+    )
+
+
+def sign_determination(
+    key: KeyFile, packet: Digest, *, office: str, decision: str, reason: str, at: datetime
+) -> r.Envelope:
+    """An officer's signature under a packet, to be pasted into the human task."""
+    body = {"office": office, "decision": decision, "reason": reason, "signed_at": iso(at)}
+    return key.sign(statement(Predicate.DETERMINATION, packet, body))

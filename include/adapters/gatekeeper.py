@@ -1,0 +1,189 @@
+"""Whether a record may be chained: what the ledger's state alone cannot tell (DESIGN I8).
+
+The notary trusts no task. It looks every stored file up, checks every signature against the trust
+root, and derives verdicts, judgements and packets again before it counts them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from include.adapters import rederivation, signing
+from include.adapters.store import Store, get_blob
+from include.rsp import records as r
+from include.rsp.admission import check_admissible, check_time
+from include.rsp.attestation import Predicate
+from include.rsp.canonical import Digest, digest_bytes
+from include.rsp.checkpoint import CheckpointManifest
+from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.evidence_check import CLOCK_TOLERANCE
+from include.rsp.judgement import judge_required
+from include.rsp.packet import packet_markdown
+from include.rsp.reading import blobs
+from include.rsp.state import LedgerState
+from include.rsp.suite import problems_between
+from include.rsp.vocabulary import KeyRole
+
+LONGEST_DELAY = timedelta(minutes=10)
+PROMPT = (r.Validation, r.Verdict, r.SafeguardsJudgement, r.Packet, r.PermitRequest)
+"""What is decided as of its own time, and so must reach the ledger soon after it."""
+
+
+class Gatekeeper:
+    """Admits records that workers and people wrote."""
+
+    def __init__(self, store: Store, rulebook: rederivation.RuleBook) -> None:
+        self.store = store
+        self.rulebook = rulebook
+
+    def check(self, state: LedgerState, digest: Digest, record: r.Record, *, now: datetime) -> None:
+        """Refuse a record that must not count.
+
+        It may be chained only if (1) its kind is one that others than the notary write; (2) the
+        ledger's state admits it; (3) its time fits; (4) every file it names is stored unchanged;
+        (5) what it claims can be derived again or is signed by whom it must be.
+
+        Raises:
+            Refused, InvalidDocument: with the reason.
+        """
+        if record.kind in r.NOTARY_ONLY:  # (1)
+            raise Refused("notary_only", f"Only the notary writes a {record.kind}.")
+        check_admissible(state, digest, record)  # (2)
+        check_time(state, record)  # (3)
+        if record.at > now + CLOCK_TOLERANCE:
+            raise Refused("clock_ahead", f"The record is dated {record.at}, in the future.")
+        if isinstance(record, PROMPT) and record.at < now - LONGEST_DELAY:
+            raise Refused(
+                "back_dated",
+                f"The {record.kind} is dated {record.at:%Y-%m-%d %H:%M:%S}, too long ago. Do the "
+                "work again; what counts is decided as of now.",
+            )
+        for ref in blobs(record):  # (4)
+            if len(get_blob(self.store, ref.blob)) != ref.bytes:
+                raise Refused("wrong_length", f"File {ref.name} ({ref.blob}) has another length.")
+        self._check_claim(state, record)  # (5)
+
+    def _check_claim(self, state: LedgerState, record: r.Record) -> None:
+        match record:
+            case r.Adoption():
+                self._check_adoption(state, record)
+            case r.Checkpoint():
+                self._check_checkpoint(record)
+            case r.Verdict():
+                self._check_verdict(state, record)
+            case r.SafeguardsJudgement():
+                self._check_judgement(state, record)
+            case r.Packet():
+                self._check_packet(state, record)
+            case r.Determination():
+                self._check_determination(state, record)
+            case r.Evidence() | r.Refusal():
+                _check_plain(record)
+            case _:
+                pass
+
+    def _check_adoption(self, state: LedgerState, record: r.Adoption) -> None:
+        rules = self.rulebook.rules(record.policy.blob, record.suite.blob)
+        problems = problems_between(rules.policy, rules.suite)
+        if problems:
+            raise Refused("policy_and_suite", "; ".join(problems))
+        keys = signing.keys_for(state.trust, KeyRole.OFFICER)
+        before = state.adoption[0] if state.adoption else None
+        claimed = {"suite": record.suite.blob, "supersedes": before}
+        signed: dict[str, str] = {}
+        for envelope in record.signatures:
+            key, subject, body = signing.verify(envelope, keys, Predicate.ADOPTION)
+            if subject != record.policy.blob or body != claimed:
+                raise Refused(
+                    "wrong_subject",
+                    f"{key.holder} signed another policy, suite or predecessor (expected to "
+                    f"supersede {before}).",
+                )
+            signed[str(key.office)] = key.holder
+        now = self.rulebook.in_force(state)
+        needed = {*rules.policy.sign_off.roles, *(now.policy.sign_off.roles if now else ())}
+        missing = sorted(needed - signed.keys())
+        if missing:
+            raise Refused("signature_missing", f"The adoption is not signed by {missing}.")
+        if len({signed[office] for office in needed}) != len(needed):
+            raise Refused("not_distinct", "The adoption's signers must be distinct people.")
+
+    def _check_checkpoint(self, record: r.Checkpoint) -> None:
+        content = get_blob(self.store, record.manifest_file.blob)
+        try:
+            declared = CheckpointManifest.model_validate_json(content)
+        except ValidationError as error:
+            raise InvalidDocument(f"The stored manifest does not read: {error}") from error
+        if declared != record.manifest or digest_bytes(content) != record.digest:
+            raise Refused("wrong_digest", "The record differs from the manifest that it names.")
+
+    def _check_verdict(self, state: LedgerState, record: r.Verdict) -> None:
+        rules = self.rulebook.of_assessment(state, record.assessment_id)
+        counted = state.assessments[record.assessment_id]
+        named = record.validation.record if record.validation else None
+        checkpoint, _ = state.checkpoint_of(record.assessment_id)
+        if named != counted.validation or record.checkpoint.record != checkpoint:
+            raise Refused("not_derivable", "The verdict names another validation or checkpoint.")
+        decision = rederivation.derive_decision(
+            self.store, state, rules, record.assessment_id, at=record.at
+        )
+        forecasts = rederivation.derive_forecasts(state, rules, record.assessment_id, decision)
+        if (decision, forecasts) != (record.decision, record.forecasts):
+            raise Refused(
+                "not_derivable",
+                f"The verdict of {record.assessment_id} says {record.decision.recommendation}; "
+                f"from its evidence follows {decision.recommendation}. It does not count.",
+            )
+
+    def _check_judgement(self, state: LedgerState, record: r.SafeguardsJudgement) -> None:
+        verdict = state.expect(record.verdict.record, r.Verdict)
+        rules = self.rulebook.of_assessment(state, verdict.assessment_id)
+        newer = [one for one in state.evidence if state.index_of[one] > record.ledger_index]
+        if newer:
+            raise Refused("stale_index", "Evidence was added since. Judge the safeguards again.")
+        derived = judge_required(
+            state, rules.policy, record.verdict.record, ledger_index=record.ledger_index,
+            at=record.at,
+        )  # fmt: skip
+        if derived != (record.standards, record.holds):
+            raise Refused("not_derivable", "The judgement does not follow from the evidence.")
+
+    def _check_packet(self, state: LedgerState, record: r.Packet) -> None:
+        verdict = state.expect(record.verdict.record, r.Verdict)
+        rules = self.rulebook.of_assessment(state, verdict.assessment_id)
+        text = packet_markdown(
+            state,
+            rules.policy,
+            verdict_digest=record.verdict.record,
+            judgement_digest=record.judgement.record if record.judgement else None,
+            hold_digest=record.hold.record if record.hold else None,
+        )
+        if digest_bytes(text.encode()) != record.document.blob:
+            raise Refused("not_derivable", "The packet's text does not follow from the records.")
+
+    def _check_determination(self, state: LedgerState, record: r.Determination) -> None:
+        keys = signing.keys_for(state.trust, KeyRole.OFFICER)
+        key, subject, body = signing.verify(record.envelope, keys, Predicate.DETERMINATION)
+        claimed = {
+            "office": record.office,
+            "decision": record.decision,
+            "reason": record.reason,
+            "signed_at": record.model_dump(mode="json")["signed_at"],
+        }
+        if subject != record.packet.record:
+            raise Refused(
+                "wrong_packet", f"{key.holder} signed the packet {subject}, not this one."
+            )
+        if body != claimed or key.office != record.office or key.simulated != record.simulated:
+            raise Refused("bad_signature", f"{key.holder} did not sign what the record says.")
+
+
+def _check_plain(record: r.Evidence | r.Refusal) -> None:
+    """What can be told from the record itself."""
+    if isinstance(record, r.Evidence):
+        if record.evidence.collected_at > record.at + CLOCK_TOLERANCE:
+            raise Refused("post_dated", "The evidence was collected in the future.")
+    elif record.reply_to is not None or not record.subject.startswith("checkpoint "):
+        raise Refused("notary_only", "Only the notary refuses records and requests.")

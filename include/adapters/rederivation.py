@@ -1,0 +1,128 @@
+"""Deriving verdicts and judgements from chained records and stored files.
+
+The same functions serve the task that decides, the notary that re-derives before it counts the
+decision, and `rsp verify`, which recomputes everything (DESIGN I6, I8).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from include.adapters.policy_files import read_policy, read_suite
+from include.adapters.store import Store, get_blob
+from include.rsp import records as r
+from include.rsp.authority import Rules
+from include.rsp.canonical import Digest
+from include.rsp.decision import Decision, Evidence, decide
+from include.rsp.errors import InvalidDocument
+from include.rsp.forecast import Forecast, ForecastPoint, forecast
+from include.rsp.results import BlobRef, Sample, SampleTable
+from include.rsp.state import AssessmentState, LedgerState
+from include.rsp.suite import load_bearing
+
+
+class RuleBook:
+    """Policies and suites by the digests of their files, read once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._known: dict[tuple[Digest, Digest], Rules] = {}
+
+    def rules(self, policy: Digest, suite: Digest) -> Rules:
+        """The rules in the two stored files; raises InvalidDocument when they do not read."""
+        if (policy, suite) not in self._known:
+            self._known[policy, suite] = Rules(
+                policy=read_policy(get_blob(self.store, policy), where=f"policy {policy}"),
+                suite=read_suite(get_blob(self.store, suite), where=f"suite {suite}"),
+            )
+        return self._known[policy, suite]
+
+    def of_assessment(self, state: LedgerState, assessment_id: str) -> Rules:
+        """The rules that an assessment started with."""
+        occasion = state.occasion(assessment_id)
+        return self.rules(occasion.policy, occasion.suite)
+
+    def in_force(self, state: LedgerState) -> Rules | None:
+        """The adopted rules, if any."""
+        if state.adoption is None:
+            return None
+        return self.rules(state.adoption[1].policy.blob, state.adoption[1].suite.blob)
+
+
+def derive_decision(
+    store: Store, state: LedgerState, rules: Rules, assessment_id: str, *, at: datetime
+) -> Decision:
+    """The decision that follows from the counted result sets and their validation."""
+    assessment = state.assessments[assessment_id]
+    _, checkpoint = state.checkpoint_of(assessment_id)
+    return decide(
+        rules.policy,
+        rules.suite,
+        _evidence(store, state, assessment),
+        checkpoint=checkpoint.digest,
+        checkpoint_at=checkpoint.manifest.created_at,
+        at=at,
+    )
+
+
+def _evidence(store: Store, state: LedgerState, assessment: AssessmentState) -> dict[str, Evidence]:
+    valid: dict[str, bool] = {}
+    validated: dict[str, Digest] = {}
+    if assessment.validation is not None:
+        validation = state.expect(assessment.validation, r.Validation)
+        valid = dict(validation.valid)
+        validated = {name: ref.record for name, ref in validation.result_sets.items()}
+    found = {}
+    for name, digest in assessment.result_sets.items():
+        run = state.expect(digest, r.ResultSet).run
+        found[name] = Evidence(
+            run=run,
+            samples=read_samples(store, run.samples),
+            valid=valid.get(name) if validated.get(name) == digest else None,
+        )
+    return found
+
+
+def read_samples(store: Store, ref: BlobRef | None) -> list[Sample] | None:
+    """The samples in a stored table; None when there is none or it does not read."""
+    if ref is None:
+        return None
+    try:
+        return SampleTable.model_validate_json(get_blob(store, ref.blob)).samples
+    except (InvalidDocument, ValidationError):
+        return None
+
+
+def derive_forecasts(
+    state: LedgerState, rules: Rules, assessment_id: str, decision: Decision
+) -> list[Forecast]:
+    """For each load-bearing evaluation: its score where the next assessment is due, and at the
+    ceiling, from the run's verdicts up to the plan's ledger index and this decision.
+    """
+    assessment = state.assessments[assessment_id]
+    plan = state.expect(assessment.plan or "", r.Plan)
+    _, checkpoint = state.checkpoint_of(assessment_id)
+    compute = checkpoint.manifest.effective_compute
+    run = state.runs[checkpoint.manifest.run_id]
+    decisions = [
+        (state.expect(verdict.checkpoint.record, r.Checkpoint).manifest.effective_compute, verdict)
+        for digest, verdict in run.verdicts.items()
+        if state.index_of[digest] <= plan.ledger_index
+    ]
+    history = [(at, verdict.decision) for at, verdict in decisions if at < compute]
+    rows = []
+    for line in rules.policy.red_lines:
+        for evaluation in load_bearing(rules.suite, line.id):
+            points = [
+                ForecastPoint(effective_compute=at, value=one.value, n=one.n)
+                for at, past in [*history, (compute, decision)]
+                for one in past.findings
+                if one.evaluation == evaluation.id and one.value is not None
+            ]
+            rows += [
+                forecast(evaluation.id, points, at_compute=compute * ratio)
+                for ratio in (decision.due_ratio, decision.ceiling_ratio)
+            ]
+    return rows

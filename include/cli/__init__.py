@@ -1,0 +1,1 @@
+"""The `rsp` command."""

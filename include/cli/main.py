@@ -1,0 +1,203 @@
+"""`rsp`: look at a store, verify it, sign, add evidence, and run the local stack."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from include.cli import stack
+from include.rsp.errors import RedlineError
+
+app = typer.Typer(
+    help="Runs a Responsible Scaling Policy: verdicts, holds, permits and the ledger behind them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+evidence_app = typer.Typer(help="Evidence for safeguards.", no_args_is_help=True)
+app.add_typer(evidence_app, name="evidence")
+app.command("up")(stack.up)
+app.command("down")(stack.down)
+app.command("status")(stack.status)
+
+STORE = Path(".redline/store")
+KEYS = Path(".redline/keys")
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
+]
+KeysOption = Annotated[Path, typer.Option("--keys", help="folder of all keys (the demo's)")]
+
+
+@app.command()
+def init(
+    store: StoreOption = str(STORE),
+    keys: KeysOption = KEYS,
+    policy: Annotated[str, typer.Option(help="name in include/policies, or a file")] = "toylab",
+    suite: Annotated[str, typer.Option(help="name in include/suites, or a file")] = "toylab",
+) -> None:
+    """Make keys, trust root and the first adoption; officers on this machine are SIMULATED."""
+    from include.adapters import bootstrap
+    from include.adapters.ledger import LEDGER
+    from include.adapters.policy_files import POLICIES, SUITES, named_file, read_policy
+    from include.adapters.store import open_store
+
+    if not store.startswith("s3://"):
+        Path(store).mkdir(parents=True, exist_ok=True)
+    opened = open_store(store)
+    if any(True for _ in opened.list("records/adoption")) or any(True for _ in opened.list(LEDGER)):
+        typer.echo(f"{store} has begun already; nothing was changed.")
+        return
+    files = [
+        path if path.suffix == ".yaml" else named_file(folder, str(path))
+        for folder, path in ((POLICIES, Path(policy)), (SUITES, Path(suite)))
+    ]
+    policy_bytes, suite_bytes = (path.read_bytes() for path in files)
+    now = datetime.now(UTC)
+    roles = read_policy(policy_bytes, where=str(files[0])).sign_off.roles
+    folders = bootstrap.KeyFolders(keys)
+    root = bootstrap.make_trust_root(folders, roles, simulated=True, at=now)
+    bootstrap.adopt(opened, folders, policy_bytes, suite_bytes, at=now)
+    typer.echo(f"{len(root.keys)} keys in {keys}; officers {roles} are SIMULATED on this machine.")
+    typer.echo(f"{files[0].stem} and {files[1].stem} are signed and wait for the notary.")
+
+
+@app.command()
+def verify(
+    store: Annotated[str, typer.Argument(help="directory or s3://bucket/prefix")] = str(STORE),
+    expect_head: Annotated[str | None, typer.Option(help="a head noted earlier")] = None,
+    trust_root: Annotated[Path | None, typer.Option(help="the trust_root.json you believe")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Check chain, signatures and files, and recompute every verdict. Exit 1: unsound."""
+    from include.adapters.store import open_store
+    from include.adapters.verification import verify_store
+    from include.cli import printing
+    from include.rsp.errors import InvalidDocument
+    from include.rsp.reading import parse_record
+    from include.rsp.records import TrustRoot
+
+    root = parse_record(trust_root.read_bytes(), where=str(trust_root)) if trust_root else None
+    if root is not None and not isinstance(root, TrustRoot):
+        raise InvalidDocument(f"{trust_root} holds a {root.kind} (expected a trust root).")
+    report = verify_store(open_store(store), expect_head=expect_head, trust_root=root)
+    if as_json:
+        typer.echo(json.dumps(printing.report_json(report), indent=1))
+    else:
+        printing.print_report(report)
+    raise typer.Exit(1 if report.problems else 0)
+
+
+@app.command()
+def log(store: StoreOption = str(STORE), last: Annotated[int, typer.Option()] = 0) -> None:
+    """List the ledger's entries, oldest first."""
+    from include.adapters.ledger import LedgerReader
+    from include.adapters.store import open_store
+    from include.cli import printing
+
+    printing.print_ledger(LedgerReader(open_store(store)).refresh(), last)
+
+
+@app.command()
+def show(digest: str, store: StoreOption = str(STORE)) -> None:
+    """Print one record (the full digest, or its first digits)."""
+    from include.adapters.ledger import LedgerReader
+    from include.adapters.store import open_store
+
+    state = LedgerReader(open_store(store)).refresh()
+    wanted = digest.removeprefix("sha256:")
+    found = [one for one in state.records if one.removeprefix("sha256:").startswith(wanted)]
+    if len(found) != 1:
+        typer.echo(f"{len(found)} records begin with {wanted!r} (expected one).", err=True)
+        raise typer.Exit(3)
+    typer.echo(f"# {found[0]}, entry {state.index_of[found[0]]}")
+    typer.echo(json.dumps(state.records[found[0]].model_dump(mode="json"), indent=1))
+
+
+@app.command()
+def packet(digest: str, store: StoreOption = str(STORE)) -> None:
+    """Print the text of a packet: all that its signers are shown."""
+    from include.adapters.ledger import LedgerReader
+    from include.adapters.store import get_blob, open_store
+    from include.rsp.records import Packet
+
+    opened = open_store(store)
+    record = LedgerReader(opened).refresh().expect(digest, Packet)
+    typer.echo(get_blob(opened, record.document.blob).decode())
+
+
+@app.command()
+def sign(
+    packet: Annotated[str, typer.Option(help="the packet's full digest")],
+    key: Annotated[Path, typer.Option(help="your private key")],
+    office: Annotated[str, typer.Option(help="your office in the policy, for example rso")],
+    reason: Annotated[str, typer.Option(help="why")],
+    decision: Annotated[str, typer.Option(help="proceed or hold")] = "proceed",
+) -> None:
+    """Sign a packet with your own key; paste what is printed into the human task."""
+    from include.adapters.bootstrap import sign_determination
+    from include.adapters.signing import KeyFile
+
+    if decision not in {"proceed", "hold"}:
+        typer.echo(f"decision {decision!r} (expected proceed or hold)", err=True)
+        raise typer.Exit(3)
+    envelope = sign_determination(
+        KeyFile(key), packet, office=office, decision=decision, reason=reason, at=datetime.now(UTC)
+    )
+    typer.echo(envelope.model_dump_json())
+
+
+@evidence_app.command("add")
+def evidence_add(
+    standard: Annotated[str, typer.Option()],
+    criterion: Annotated[str, typer.Option()],
+    type: Annotated[str, typer.Option(help="the type that the criterion asks for")],
+    statement: Annotated[str, typer.Option(help="what it shows, in a sentence")],
+    attachment: Annotated[Path | None, typer.Option(help="a file to keep with it")] = None,
+    shows: Annotated[bool, typer.Option("--shows/--refutes")] = True,
+    simulated: Annotated[bool, typer.Option(help="stamp it as SIMULATED")] = False,
+    store: StoreOption = str(STORE),
+) -> None:
+    """Add a dated piece of evidence for one criterion of a standard."""
+    from include.adapters.ledger import write_record
+    from include.adapters.stamp import code_stamp
+    from include.adapters.store import open_store, put_blob
+    from include.rsp.records import Evidence
+    from include.rsp.safeguards import SafeguardEvidence
+
+    opened, now = open_store(store), datetime.now(UTC)
+    collector = os.environ.get("USER", "unknown")
+    content = attachment.read_bytes() if attachment else None
+    piece = SafeguardEvidence(
+        standard=standard,
+        criterion=criterion,
+        type=type,
+        shows=shows,
+        statement=statement,
+        collected_at=now,
+        collector=collector,
+        attachment=put_blob(opened, content, name=attachment.name)
+        if attachment and content is not None
+        else None,
+        simulated=simulated,
+    )
+    record = Evidence(
+        at=now, by=f"rsp evidence add ({collector})", stamp=code_stamp(), evidence=piece
+    )
+    typer.echo(write_record(opened, record))
+
+
+def main() -> None:
+    """Run the command; an error of ours is one clear line and exit code 3."""
+    try:
+        app()
+    except RedlineError as error:
+        typer.echo(f"rsp: {error}", err=True)
+        raise SystemExit(3) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""`rsp up | down | status`: the local stack (Airflow and the notary) under one folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from include.local_stack.layout import Layout
+    from include.local_stack.stack import StackHandle
+    from include.local_stack.supervisor_config import Program
+
+PROJECT = Path(__file__).resolve().parents[2]
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="REDLINE_HOME", help="folder of everything that runs")
+]
+PortOption = Annotated[int, typer.Option("--port", envvar="REDLINE_PORT", help="of the UI")]
+
+
+def layout_of(home: Path, port: int) -> Layout:
+    """Where everything of the stack in `home` is."""
+    from include.local_stack.layout import Layout
+
+    return Layout.of(PROJECT, home=home, api_port=port)
+
+
+def notary_program(layout: Layout) -> Program:
+    """The notary as a supervised process; it alone is told of its keys."""
+    from include.local_stack.supervisor_config import Program
+
+    return Program(
+        name="notary",
+        command=(
+            sys.executable,
+            "-m",
+            "include.notary",
+            "--store",
+            str(layout.store),
+            "--keys",
+            str(layout.keys / "notary"),
+        ),
+    )
+
+
+def start(layout: Layout, programs: Sequence[Program], say: Callable[[str], None]) -> StackHandle:
+    """Begin a ledger where there is none, then start what does not run."""
+    from include.cli.main import init
+    from include.local_stack.lifecycle import up as start_stack
+
+    init(store=str(layout.store), keys=layout.keys)
+    return start_stack(layout, programs=[notary_program(layout), *programs], say=say)
+
+
+def up(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
+    """Start Airflow and the notary, or say that they run."""
+    handle = start(layout_of(home, port), (), typer.echo)
+    typer.echo(f"UI: {handle.base_url}  users and passwords: {handle.layout.users_file}")
+
+
+def down(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
+    """Stop everything that `rsp up` started, and evaluations that still run."""
+    from include.adapters.evaluation import Jobs
+    from include.local_stack.lifecycle import down as stop_stack
+
+    layout = layout_of(home, port)
+    stop_stack(layout, say=typer.echo)
+    jobs = Jobs(layout.jobs)
+    for job in list(jobs.running()):
+        jobs.cancel(job)
+
+
+def status(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
+    """Say what runs."""
+    from include.local_stack.lifecycle import status as stack_status
+
+    found = stack_status(layout_of(home, port))
+    typer.echo(f"{'running' if found.running else 'not running'}  {found.base_url}")
+    for one in found.programs:
+        typer.echo(f"  {one}")

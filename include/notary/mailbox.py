@@ -1,0 +1,162 @@
+"""What the notary and a trainer put before each other: `runs/<run>/{orders,leases,outbox}`.
+
+Orders and leases are DSSE envelopes that the trainer's client verifies on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from include.adapters import signing
+from include.adapters.signing import KeyFile
+from include.adapters.stamp import code_stamp
+from include.adapters.store import Store
+from include.rsp import records as r
+from include.rsp.admission import check_admissible
+from include.rsp.attestation import Predicate, statement
+from include.rsp.authority import Rules, lease_for
+from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
+from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.state import LedgerState
+from include.rsp.vocabulary import KeyRole
+
+_PREDICATES: dict[str, tuple[Predicate, KeyRole]] = {
+    "permit": (Predicate.PERMIT, KeyRole.PERMIT),
+    "hold": (Predicate.HOLD, KeyRole.HOLD),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """The newest lease of a run, as far as this process knows."""
+
+    permit: Digest
+    hold_epoch: int
+    renew_at: datetime
+
+
+def publish_order(
+    store: Store,
+    keys: Mapping[KeyRole, KeyFile],
+    record: r.Permit | r.Hold,
+    digest: Digest,
+    index: int,
+) -> None:
+    """Put a chained permit or hold before the trainer; writing it again is harmless."""
+    predicate, role = _PREDICATES[record.kind]
+    body = {"ledger_index": index, "record": record.model_dump(mode="json")}
+    envelope = keys[role].sign(statement(predicate, digest, body))
+    key = f"runs/{record.run_id}/orders/{index:012d}-{record.kind}.json"
+    store.put_new(key, canonical_bytes(envelope))
+
+
+def renew_lease(
+    store: Store,
+    key: KeyFile,
+    state: LedgerState,
+    run_id: str,
+    rules: Rules,
+    *,
+    last: Issued | None,
+    now: datetime,
+) -> Issued | None:
+    """Write the next lease when one third of the last has passed or the permit is another one."""
+    lease = lease_for(state, run_id, rules, at=now)
+    if lease is None:
+        return None
+    fits = last is not None and (last.permit, last.hold_epoch) == (lease.permit, lease.hold_epoch)
+    if fits and last is not None and now < last.renew_at:
+        return None
+    name = f"{lease.issued_at:%Y%m%dT%H%M%S%f}-{lease.ledger_index:012d}"
+    envelope = key.sign(statement(Predicate.LEASE, lease.permit, lease))
+    store.put_new(f"runs/{run_id}/leases/{name}.json", canonical_bytes(envelope))
+    third = (lease.expires_at - lease.issued_at) / 3
+    return Issued(lease.permit, lease.hold_epoch, now + max(third, timedelta(milliseconds=200)))
+
+
+def highest_anchor(store: Store) -> int:
+    """The highest ledger index that an order's or lease's name speaks of; -1 without any."""
+    numbers = [
+        part
+        for key in store.list("runs")
+        if "/orders/" in key or "/leases/" in key
+        for part in key.rsplit("/", 1)[-1].removesuffix(".json").split("-")
+        if len(part) == 12 and part.isdigit()
+    ]
+    return max(map(int, numbers), default=-1)
+
+
+def outbox_keys(store: Store) -> Iterator[str]:
+    """The messages of all trainers."""
+    return (key for key in store.list("runs") if "/outbox/" in key)
+
+
+def read_message(
+    store: Store, state: LedgerState, key: str, *, now: datetime
+) -> r.TrainingRun | r.Acknowledgement:
+    """A trainer's message as a record, dated by the trainer.
+
+    Raises:
+        Refused: not signed by a trainer's key, about another run, or by another key than the one
+            that announced the run.
+        InvalidDocument: it does not read.
+    """
+    content = store.get(key) or b""
+    run_id = key.split("/")[1]
+    try:
+        envelope = r.Envelope.model_validate_json(content)
+    except ValidationError as error:
+        raise InvalidDocument(f"{key} is not a DSSE envelope: {error}") from error
+    if key.rsplit("/", 1)[-1] != digest_bytes(content).removeprefix("sha256:") + ".json":
+        raise InvalidDocument(f"{key} does not have the digest that its name says.")
+    keys = signing.keys_for(state.trust, KeyRole.TRAINER)
+    announced = state.runs.get(run_id)
+    if announced is None:
+        entry, _, body = signing.verify(envelope, keys, Predicate.TRAINING_RUN)
+        record: r.TrainingRun | r.Acknowledgement = _build(
+            r.TrainingRun, body, entry.holder, envelope
+        )
+    else:
+        first = state.expect(announced.announcement, r.TrainingRun)
+        if key_of(first.envelope) == key_of(envelope) and first.envelope == envelope:
+            return first
+        own = [entry for entry in keys if entry.keyid == key_of(first.envelope)]
+        entry, subject, body = signing.verify(envelope, own, Predicate.ACKNOWLEDGEMENT)
+        record = _build(
+            r.Acknowledgement, body | {"hold": {"record": subject}}, entry.holder, envelope
+        )
+        if subject not in announced.holds:
+            raise Refused("no_such_hold", f"{key} acknowledges {subject}, no hold of {run_id!r}.")
+        if subject in announced.acknowledgements:
+            return announced.acknowledgements[subject]
+    if record.run_id != run_id:
+        raise Refused("other_run", f"{key} is about the run {record.run_id!r}.")
+    check_admissible(state, digest_bytes(canonical_bytes(record)), record)
+    return record
+
+
+def key_of(envelope: r.Envelope) -> str:
+    """The id of the key that signed."""
+    return envelope.signatures[0].get("keyid", "") if envelope.signatures else ""
+
+
+def _build(
+    kind: type[r.TrainingRun] | type[r.Acknowledgement],
+    body: Mapping[str, object],
+    holder: str,
+    envelope: r.Envelope,
+) -> r.TrainingRun | r.Acknowledgement:
+    plain = {
+        **body,
+        "by": holder,
+        "stamp": code_stamp().model_dump(),
+        "envelope": envelope.model_dump(),
+    }
+    try:
+        return kind.model_validate(plain)
+    except ValidationError as error:
+        raise InvalidDocument(f"The trainer's message does not read: {error}") from error

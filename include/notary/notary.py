@@ -1,0 +1,224 @@
+"""One pass of the notary: read what was written, chain or refuse it, do what is due, renew leases.
+
+Every duty is derived from the ledger's state, not from events, so a notary that was killed at any
+point finds on its next pass what is left to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from include.adapters.gatekeeper import Gatekeeper
+from include.adapters.ledger import (
+    LEDGER,
+    LedgerReader,
+    entry_key,
+    record_key,
+    write_record,
+)
+from include.adapters.rederivation import RuleBook
+from include.adapters.signing import KeyFile
+from include.adapters.stamp import code_stamp
+from include.adapters.store import Store
+from include.notary import mailbox
+from include.rsp import records as r
+from include.rsp.attestation import LedgerEntry, Predicate, statement
+from include.rsp.authority import NOTARY, Rules, answer_request, genesis_permit
+from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
+from include.rsp.errors import DomainError, InvalidDocument, Refused
+from include.rsp.evidence_check import CLOCK_TOLERANCE
+from include.rsp.oversight import deviations_due, holds_due
+from include.rsp.reading import parse_record
+from include.rsp.vocabulary import KeyRole
+
+log = logging.getLogger("redline.notary")
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
+"""What hostile content may raise on its way through; it is refused, and the notary goes on."""
+
+
+@dataclass(slots=True)
+class Notary:
+    """The trusted core. Its keys are the only ones that sign what moves training forward."""
+
+    store: Store
+    keys: Mapping[KeyRole, KeyFile]
+    clock: Callable[[], datetime]
+    reader: LedgerReader = field(init=False)
+    rulebook: RuleBook = field(init=False)
+    gatekeeper: Gatekeeper = field(init=False)
+    _settled: set[str] = field(default_factory=set)
+    _published: int = 0
+    _leases: dict[str, mailbox.Issued] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reader = LedgerReader(self.store)
+        self.rulebook = RuleBook(self.store)
+        self.gatekeeper = Gatekeeper(self.store, self.rulebook)
+
+    def open(self, trust_root: r.TrustRoot) -> None:
+        """Read the whole ledger, or begin one with the trust root.
+
+        Raises:
+            InvalidDocument: the ledger does not verify, has gaps, or believes another root.
+        """
+        state = self.reader.refresh()
+        entries = sum(1 for _ in self.store.list(LEDGER))
+        if entries != state.length:
+            raise InvalidDocument(
+                f"The ledger in {self.store.uri} has {entries} entries, only the first "
+                f"{state.length} follow each other. Restore the missing ones; nothing is signed."
+            )
+        anchored = mailbox.highest_anchor(self.store)
+        if anchored >= state.length:
+            raise InvalidDocument(
+                f"Orders or leases in {self.store.uri} name ledger entry {anchored}; the ledger "
+                f"has {state.length} entries: its tail is gone. Restore it; nothing is signed."
+            )
+        if state.trust is None:
+            self._append(trust_root)
+        elif state.trust != trust_root:
+            raise InvalidDocument(
+                f"The ledger in {self.store.uri} believes another trust root than the one given."
+            )
+
+    def step(self) -> None:
+        """One pass."""
+        now = self._now()
+        self._read_outboxes(now)
+        self._read_records(now)
+        self._do_what_is_due(now)
+        self._publish()
+        self._renew_leases(now)
+
+    def _now(self) -> datetime:
+        now = self.clock()
+        last = self.reader.state.last_at
+        if last is not None and now < last - CLOCK_TOLERANCE:
+            raise Refused(
+                "clock_regress",
+                f"The notary's clock says {now}, the ledger's newest entry {last}. Nothing is "
+                "signed until the clock is right.",
+            )
+        return now if last is None else max(now, last)
+
+    def _append(self, record: r.Record) -> Digest:
+        """Write a record of the notary's own and chain it."""
+        digest = write_record(self.store, record)
+        self._chain(digest, record)
+        return digest
+
+    def _chain(self, digest: Digest, record: r.Record) -> None:
+        state = self.reader.state
+        at = max(self._now(), state.last_at or record.at)
+        entry = LedgerEntry(index=state.length, previous=state.head, kind=record.kind, at=at)
+        payload = statement(Predicate.LEDGER_ENTRY, digest, entry)
+        content = canonical_bytes(self.keys[KeyRole.LEDGER].sign(payload))
+        self.store.put_new(entry_key(state.length), content)
+        state.apply(digest, record, entry=digest_bytes(content), at=at)
+        log.info("chained %s %s at %s", record.kind, digest, state.length - 1)
+
+    def _refuse(
+        self, subject: str, error: DomainError, *, now: datetime,
+        reply_to: Digest | None = None, run_id: str | None = None,
+    ) -> None:  # fmt: skip
+        code = error.code if isinstance(error, Refused) else "invalid_document"
+        self._append(
+            r.Refusal(
+                at=now,
+                by=NOTARY,
+                stamp=code_stamp(),
+                subject=subject,
+                code=code,
+                message=str(error),
+                reply_to=r.RecordRef(record=reply_to) if reply_to else None,
+                run_id=run_id,
+            )
+        )
+        log.warning("refused %s: %s: %s", subject, code, error)
+
+    def _read_records(self, now: datetime) -> None:
+        state = self.reader.state
+        for kind in r.WRITTEN_BY_WORK:
+            for key in self.store.list(f"records/{kind}"):
+                if key in self._settled:
+                    continue
+                named = "sha256:" + key.rsplit("/", 1)[-1].removesuffix(".json")
+                if not {named, key} & (state.index_of.keys() | state.refused.keys()):
+                    self._admit(key, now)
+                self._settled.add(key)
+
+    def _admit(self, key: str, now: datetime) -> None:
+        """Chain the record in a file, or refuse it; a misnamed file is refused by its name."""
+        content = self.store.get(key) or b""
+        subject = digest_bytes(content)
+        try:
+            if key.rsplit("/", 1)[-1] != subject.removeprefix("sha256:") + ".json":
+                subject = key
+                raise InvalidDocument(f"{key} does not have the digest that its name says.")
+            record = parse_record(content, where=key)
+            if key != record_key(record.kind, subject):
+                raise InvalidDocument(f"{key} holds a {record.kind}.")
+            self.gatekeeper.check(self.reader.state, subject, record, now=now)
+        except DomainError as error:
+            self._refuse(subject, error, now=now)
+            return
+        except MALFORMED as error:
+            self._refuse(subject, InvalidDocument(f"{key} does not read: {error!r}"), now=now)
+            return
+        self._chain(subject, record)
+
+    def _read_outboxes(self, now: datetime) -> None:
+        for key in mailbox.outbox_keys(self.store):
+            if key in self._settled or key in self.reader.state.refused:
+                continue
+            try:
+                record = mailbox.read_message(self.store, self.reader.state, key, now=now)
+                digest = digest_bytes(canonical_bytes(record))
+                if digest not in self.reader.state.index_of:
+                    self._append(record)
+            except DomainError as error:
+                self._refuse(key, error, now=now)
+            except MALFORMED as error:
+                self._refuse(key, InvalidDocument(f"{key} does not read: {error!r}"), now=now)
+            self._settled.add(key)
+
+    def _rules(self) -> Rules | None:
+        return self.rulebook.in_force(self.reader.state)
+
+    def _do_what_is_due(self, now: datetime) -> None:
+        state, rules = self.reader.state, self._rules()
+        if rules is None:
+            return
+        for hold in holds_due(state, rules.policy.hold, stamp=code_stamp(), at=now):
+            self._append(hold)
+        for digest, asked in list(state.unanswered.items()):
+            give = genesis_permit if isinstance(asked, r.TrainingRun) else answer_request
+            try:
+                self._append(give(state, digest, rules, stamp=code_stamp(), at=now))
+            except DomainError as error:
+                self._refuse(digest, error, now=now, reply_to=digest, run_id=asked.run_id)
+        for deviation in deviations_due(state, stamp=code_stamp(), at=now):
+            self._append(deviation)
+
+    def _publish(self) -> None:
+        state = self.reader.state
+        for digest, index in list(state.index_of.items())[self._published :]:
+            record = state.records[digest]
+            if isinstance(record, r.Permit | r.Hold):
+                mailbox.publish_order(self.store, self.keys, record, digest, index)
+        self._published = state.length
+
+    def _renew_leases(self, now: datetime) -> None:
+        rules = self._rules()
+        if rules is None:
+            return
+        for run_id in self.reader.state.runs:
+            issued = mailbox.renew_lease(
+                self.store, self.keys[KeyRole.PERMIT], self.reader.state, run_id, rules,
+                last=self._leases.get(run_id), now=now,
+            )  # fmt: skip
+            if issued is not None:
+                self._leases[run_id] = issued

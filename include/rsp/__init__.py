@@ -1,0 +1,1 @@
+"""The domain of a Responsible Scaling Policy: pure functions over typed data."""

@@ -1,0 +1,259 @@
+"""From results to a verdict (lifecycle steps 12 and 17; DESIGN §7, I1, I6).
+
+Demonstrate that the capability is absent, or act as if it were present: whatever is missing,
+stale, invalid, too little or unreadable makes an evaluation `inconclusive`, and an inconclusive
+load-bearing evaluation leaves its red line `not_ruled_out`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from include.rsp.canonical import Document, Identifier
+from include.rsp.evidence_check import problems_with_run, problems_with_samples
+from include.rsp.policy import Policy, RedLine
+from include.rsp.results import EvaluationRun, Sample
+from include.rsp.statistics import NotApplicable, estimate
+from include.rsp.suite import Evaluation, Suite, load_bearing, spacing_of
+from include.rsp.vocabulary import (
+    EvaluationRole,
+    Finding,
+    Outcome,
+    RedLineStatus,
+    most_restrictive,
+)
+
+
+class EvaluationFinding(Document):
+    """What one evaluation showed, with everything needed to see why."""
+
+    evaluation: Identifier
+    version: str
+    red_line: Identifier
+    role: EvaluationRole
+    finding: Finding | None
+    value: float | None
+    lower: float | None
+    upper: float | None
+    n: int
+    method: str
+    confidence: float
+    rule_out: float | None
+    rule_in: float | None
+    buffer: float | None
+    problems: list[str]
+
+
+class RedLineAssessment(Document):
+    """The status of one red line, the rule that decided it and the findings it rests on."""
+
+    red_line: Identifier
+    status: RedLineStatus
+    outcome: Outcome
+    clause: str
+    because: str
+    required_standards: list[Identifier]
+
+
+class Decision(Document):
+    """All that follows from the evidence alone, before anybody signs anything."""
+
+    findings: list[EvaluationFinding]
+    red_lines: list[RedLineAssessment]
+    early_warning: bool
+    recommendation: Outcome
+    due_ratio: float
+    ceiling_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What there is for one evaluation. `valid` is None when nobody validated it."""
+
+    run: EvaluationRun | None
+    samples: Sequence[Sample] | None
+    valid: bool | None
+
+
+NO_EVIDENCE = Evidence(run=None, samples=None, valid=None)
+
+
+def decide(
+    policy: Policy,
+    suite: Suite,
+    evidence: Mapping[str, Evidence],
+    *,
+    checkpoint: str,
+    checkpoint_at: datetime,
+    at: datetime,
+) -> Decision:
+    """The decision on one checkpoint.
+
+    Args:
+        evidence: by evaluation id; an evaluation without an entry counts as having no result.
+        checkpoint: its digest; results of another one are inconclusive.
+        checkpoint_at: when it was made; results dated before it are inconclusive.
+        at: the time of the decision.
+    """
+    findings = [
+        find(
+            evaluation,
+            evidence.get(evaluation.id, NO_EVIDENCE),
+            checkpoint=checkpoint,
+            checkpoint_at=checkpoint_at,
+            at=at,
+        )
+        for evaluation in suite.evaluations
+    ]
+    lines = [assess_red_line(policy, suite, line, findings) for line in policy.red_lines]
+    warning = early_warning(findings)
+    due, ceiling = spacing_of(policy, suite, "early_warning" if warning else "default")
+    return Decision(
+        findings=findings,
+        red_lines=lines,
+        early_warning=warning,
+        recommendation=most_restrictive([line.outcome for line in lines]),
+        due_ratio=due,
+        ceiling_ratio=ceiling,
+    )
+
+
+def find(
+    evaluation: Evaluation,
+    evidence: Evidence,
+    *,
+    checkpoint: str,
+    checkpoint_at: datetime,
+    at: datetime,
+) -> EvaluationFinding:
+    """What one evaluation shows.
+
+    It is `below` only if all of this holds: (1) the run is complete, validated, of this
+    checkpoint and version, fresh, fully elicited and its controls behaved; (2) the samples are
+    complete, unique, in range and enough; (3) the named method applies; (4) the upper bound plus
+    the buffer is under the rule-out limit. It is `crossed` once the estimate reaches the rule-in
+    limit, `near` between the two, and `inconclusive` when (1), (2) or (3) fails.
+    """
+    problems = problems_with_run(  # (1)
+        evaluation,
+        evidence.run,
+        valid=evidence.valid,
+        checkpoint=checkpoint,
+        checkpoint_at=checkpoint_at,
+        at=at,
+    )
+    samples = list(evidence.samples or ())
+    problems += problems_with_samples(evaluation, samples)  # (2)
+    ordered = sorted(samples, key=lambda sample: (sample.sample_id, sample.epoch))
+    value = lower = upper = None
+    if not problems:
+        try:  # (3)
+            estimated = estimate(
+                evaluation.method,
+                np.array([_counted(evaluation, one) for one in ordered], dtype=np.float64),
+                np.array([one.sample_id for one in ordered], dtype=np.str_),
+                confidence=evaluation.confidence,
+            )
+            value, lower, upper = estimated.value, estimated.lower, estimated.upper
+        except NotApplicable as error:
+            problems.append(str(error))
+    limits = evaluation.limits
+    return EvaluationFinding(
+        evaluation=evaluation.id,
+        version=evaluation.version,
+        red_line=evaluation.red_line,
+        role=evaluation.role,
+        finding=_finding(evaluation, value, upper),
+        value=value,
+        lower=lower,
+        upper=upper,
+        n=len(ordered),
+        method=evaluation.method,
+        confidence=evaluation.confidence,
+        rule_out=limits.rule_out if limits else None,
+        rule_in=limits.rule_in if limits else None,
+        buffer=limits.buffer if limits else None,
+        problems=problems,
+    )
+
+
+def _counted(evaluation: Evaluation, sample: Sample) -> float:
+    """The score; a sample that ended in an error counts as if the capability had shown."""
+    return evaluation.score_max if sample.score is None else sample.score
+
+
+def _finding(evaluation: Evaluation, value: float | None, upper: float | None) -> Finding | None:
+    if value is None or upper is None:
+        return Finding.INCONCLUSIVE
+    limits = evaluation.limits
+    if limits is None:
+        return None  # evidence without a limit: reported, decides nothing
+    if value >= limits.rule_in:
+        return Finding.CROSSED
+    if upper + limits.buffer < limits.rule_out:  # (4)
+        return Finding.BELOW
+    return Finding.NEAR
+
+
+def assess_red_line(
+    policy: Policy, suite: Suite, line: RedLine, findings: Sequence[EvaluationFinding]
+) -> RedLineAssessment:
+    """The status of a red line.
+
+    `crossed` if any of its rule-out evaluations crossed (unless saturated: those do not by
+    themselves rule in); `ruled_out` only if there is at least one load-bearing evaluation and
+    every one is `below` and none is saturated; else `not_ruled_out`. Where the policy leaves the
+    combination to judgement, evidence alone never rules out.
+    """
+    saturated = {one.id for one in suite.evaluations if one.saturated}
+    bearing = {one.id for one in load_bearing(suite, line.id)}
+    own = [
+        one for one in findings if one.red_line == line.id and one.role is EvaluationRole.RULE_OUT
+    ]
+    crossed = [
+        one for one in own if one.finding is Finding.CROSSED and one.evaluation not in saturated
+    ]
+    carrying = [one for one in own if one.evaluation in bearing]
+    open_ones = [
+        one for one in carrying if one.finding is not Finding.BELOW or one.evaluation in saturated
+    ]
+    if crossed:
+        status, because = RedLineStatus.CROSSED, "; ".join(_say(one) for one in crossed)
+    elif not carrying or len(carrying) != len(bearing):
+        status, because = RedLineStatus.NOT_RULED_OUT, "no load-bearing evaluation speaks for it"
+    elif open_ones:
+        status, because = RedLineStatus.NOT_RULED_OUT, "; ".join(_say(one) for one in open_ones)
+    elif line.combine == "judgement":
+        status = RedLineStatus.NOT_RULED_OUT
+        because = "the policy leaves the combination of these findings to people"
+    else:
+        status, because = RedLineStatus.RULED_OUT, "; ".join(_say(one) for one in carrying)
+    rule = policy.rule_for(status)
+    return RedLineAssessment(
+        red_line=line.id,
+        status=status,
+        outcome=rule.then,
+        clause=rule.clause,
+        because=because,
+        required_standards=line.required_standards,
+    )
+
+
+def early_warning(findings: Sequence[EvaluationFinding]) -> bool:
+    """Whether the next assessment comes earlier: a trigger fired, is near, or could not be read."""
+    return any(
+        one.role is EvaluationRole.TRIGGER and one.finding is not Finding.BELOW for one in findings
+    )
+
+
+def _say(one: EvaluationFinding) -> str:
+    if one.problems:
+        return f"{one.evaluation} inconclusive: {one.problems[0]}"
+    return (
+        f"{one.evaluation} {one.finding}: {one.value:.3f}, at most {one.upper:.3f} "
+        f"({one.confidence:.0%}, n={one.n}) + buffer {one.buffer} against {one.rule_out}"
+    )

@@ -1,0 +1,108 @@
+"""Every way in which the evidence of an evaluation can fail to show anything (DESIGN I1; R25)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from include.rsp.results import ControlResult, EvaluationRun, Sample
+from include.rsp.suite import Control, Evaluation
+from include.rsp.vocabulary import ResultStatus
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+
+
+def problems_with_run(
+    evaluation: Evaluation,
+    run: EvaluationRun | None,
+    *,
+    valid: bool | None,
+    checkpoint: str,
+    checkpoint_at: datetime,
+    at: datetime,
+) -> list[str]:
+    """What keeps the run of an evaluation from counting; empty when nothing does."""
+    if run is None:
+        return [f"no result for evaluation {evaluation.id!r}"]
+    problems: list[str] = []
+    if run.status is not ResultStatus.COMPLETE:
+        problems.append(f"the evaluation ended as {run.status.value}: {run.problem}")
+    if valid is None:
+        problems.append("the results were not validated")
+    if valid is False:
+        problems.append("validation quarantined the results")
+    if (run.evaluation, run.evaluation_version) != (evaluation.id, evaluation.version):
+        problems.append(
+            f"results of {run.evaluation}@{run.evaluation_version} "
+            f"(expected {evaluation.id}@{evaluation.version})"
+        )
+    if run.checkpoint != checkpoint:
+        problems.append(f"results of checkpoint {run.checkpoint} (expected {checkpoint})")
+    problems += _problems_with_times(evaluation, run, checkpoint_at, at)
+    missing = sorted(set(evaluation.elicitation_required) - set(run.elicitation))
+    if missing:
+        problems.append(f"the elicitation record lacks {missing}")
+    problems += _problems_with_control(
+        "positive", evaluation.positive_control, run.positive_control
+    )
+    problems += _problems_with_control("null", evaluation.null_control, run.null_control)
+    return problems
+
+
+def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
+    """What keeps the samples from being used; empty when nothing does."""
+    if not samples:
+        return ["no samples"]
+    problems: list[str] = []
+    if len(samples) != evaluation.dataset_samples:
+        problems.append(f"{len(samples)} samples (expected {evaluation.dataset_samples})")
+    if len({(one.sample_id, one.epoch) for one in samples}) != len(samples):
+        problems.append("samples come twice")
+    outside = [
+        one.sample_id
+        for one in samples
+        if one.score is not None and not evaluation.score_min <= one.score <= evaluation.score_max
+    ]
+    if outside:
+        problems.append(
+            f"{len(outside)} scores outside {evaluation.score_min} to {evaluation.score_max}, "
+            f"first in sample {outside[0]!r}"
+        )
+    errors = sum(one.score is None for one in samples)
+    if errors > evaluation.max_error_rate * len(samples):
+        problems.append(
+            f"{errors} of {len(samples)} samples ended in errors "
+            f"(at most {evaluation.max_error_rate:.0%} may)"
+        )
+    if len(samples) - errors < evaluation.minimum_samples:
+        problems.append(
+            f"{len(samples) - errors} scored samples (at least {evaluation.minimum_samples} needed)"
+        )
+    return problems
+
+
+def _problems_with_times(
+    evaluation: Evaluation, run: EvaluationRun, checkpoint_at: datetime, at: datetime
+) -> list[str]:
+    if run.finished_at < run.started_at or run.finished_at > at + CLOCK_TOLERANCE:
+        return [f"the results are dated {run.finished_at:%Y-%m-%d %H:%M:%S}, which cannot be"]
+    if run.started_at < checkpoint_at - CLOCK_TOLERANCE:
+        return ["the results are older than the checkpoint"]
+    if at - run.finished_at > timedelta(days=evaluation.max_age_days):
+        return [f"the results are older than {evaluation.max_age_days:g} days"]
+    return []
+
+
+def _problems_with_control(name: str, rule: Control, got: ControlResult | None) -> list[str]:
+    if got is None or got.score is None:
+        return [f"the {name} control did not run"]
+    if got.model != rule.model or got.samples < rule.samples:
+        return [
+            f"the {name} control was {got.model} on {got.samples} samples "
+            f"(expected {rule.model} on {rule.samples})"
+        ]
+    if rule.at_least is not None and not got.score >= rule.at_least:
+        return [f"the {name} control scored {got.score:g} (expected at least {rule.at_least:g})"]
+    if rule.at_most is not None and not got.score <= rule.at_most:
+        return [f"the {name} control scored {got.score:g} (expected at most {rule.at_most:g})"]
+    return []

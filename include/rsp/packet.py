@@ -1,0 +1,149 @@
+"""The packet: everything that a signer is shown, as Markdown, generated only from records."""
+
+from __future__ import annotations
+
+from include.rsp import records as r
+from include.rsp.canonical import short
+from include.rsp.decision import EvaluationFinding
+from include.rsp.policy import Policy
+from include.rsp.state import LedgerState
+
+
+def packet_markdown(
+    state: LedgerState,
+    policy: Policy,
+    *,
+    verdict_digest: str,
+    judgement_digest: str | None,
+    hold_digest: str | None,
+) -> str:
+    """The packet's text. The first screen says what is asked and what decided it."""
+    verdict = state.expect(verdict_digest, r.Verdict)
+    checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
+    parts = [
+        f"# Checkpoint {checkpoint.manifest.run_id}/{checkpoint.manifest.checkpoint_id}",
+        _question(policy, verdict, hold_digest),
+        _red_lines(verdict),
+        _holds(state, checkpoint.manifest.run_id),
+        _safeguards(state, judgement_digest),
+        _findings(verdict),
+        _forecast(verdict),
+        _deviations(state, checkpoint.manifest.run_id),
+        _provenance(checkpoint, verdict_digest, judgement_digest, hold_digest),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _question(policy: Policy, verdict: r.Verdict, hold: str | None) -> str:
+    asked = "release the hold and let training go on" if hold else "let training go on"
+    return (
+        f"**Asked of you:** {asked}, or hold. Nothing is approved by silence.\n\n"
+        f"**Recommendation of policy {policy.id} {policy.version}:** "
+        f"`{verdict.decision.recommendation}`"
+    )
+
+
+def _holds(state: LedgerState, run_id: str) -> str:
+    in_force = state.runs[run_id].holds_in_force
+    if not in_force:
+        return ""
+    lines = [f"- {short(digest)}: {_plain(one.reason)}" for digest, one in in_force.items()]
+    return "## Holds in force; the permit would end all of them\n\n" + "\n".join(lines)
+
+
+def _red_lines(verdict: r.Verdict) -> str:
+    rows = ["| red line | status | because | rule |", "|---|---|---|---|"]
+    rows += [
+        f"| {line.red_line} | **{line.status}** | {_plain(line.because)} | {line.clause} |"
+        for line in verdict.decision.red_lines
+    ]
+    return "\n".join(rows)
+
+
+def _safeguards(state: LedgerState, judgement_digest: str | None) -> str:
+    if judgement_digest is None:
+        return "Safeguards were not judged."
+    judgement = state.expect(judgement_digest, r.SafeguardsJudgement)
+    lines = [f"## Safeguards {'hold' if judgement.holds else 'do NOT hold'}"]
+    for standard in judgement.standards:
+        lines += [
+            "",
+            f"| {standard.standard} | outcome | because | evidence |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row.criterion} ({row.clause}) | **{row.outcome}** | {_plain(row.because)} | "
+            f"{short(row.evidence) if row.evidence else '-'} |"
+            for row in standard.criteria
+        ]
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text that may come from an evaluator, made harmless inside a Markdown table."""
+    kept = "".join(one if one.isprintable() else " " for one in text)
+    for sign in "\\`*_[]<>|#":
+        kept = kept.replace(sign, " " if sign in "|<>" else "\\" + sign)
+    return kept[:400]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def finding_row(one: EvaluationFinding) -> str:
+    """One row of the findings table."""
+    limit = "-" if one.rule_out is None else f"{one.rule_out} - {one.buffer}"
+    return (
+        f"| {one.evaluation} ({one.role}) | {one.finding or 'reported'} | {_number(one.value)} | "
+        f"{_number(one.lower)} to {_number(one.upper)} | {limit} | {one.n} | "
+        f"{one.method}, {one.confidence:.0%} one-sided | {_plain('; '.join(one.problems)) or '-'} |"
+    )
+
+
+def _findings(verdict: r.Verdict) -> str:
+    rows = [
+        "## Evaluations",
+        "",
+        "| evaluation | finding | score | bounds | limit - buffer | n | method | problems |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join(rows + [finding_row(one) for one in verdict.decision.findings])
+
+
+def _forecast(verdict: r.Verdict) -> str:
+    lines = ["## Forecast", ""]
+    for one in verdict.forecasts:
+        where = f"- {one.evaluation} at {one.at_compute:.3g} FLOP: "
+        if one.value is None:
+            lines.append(where + one.note)
+        else:
+            lines.append(
+                where + f"{one.value:.2f} ({_number(one.lower)} to {_number(one.upper)}, "
+                f"{one.confidence:.0%}, {one.points} points). {one.note}"
+            )
+    return "\n".join(lines) if verdict.forecasts else ""
+
+
+def _deviations(state: LedgerState, run_id: str) -> str:
+    found = [
+        one
+        for one in state.records.values()
+        if isinstance(one, r.Deviation) and one.run_id == run_id
+    ]
+    if not found:
+        return "## Deviations\n\nNone recorded for this run."
+    return "## Deviations\n\n" + "\n".join(f"- {one.finding}: {one.message}" for one in found)
+
+
+def _provenance(
+    checkpoint: r.Checkpoint, verdict: str, judgement: str | None, hold: str | None
+) -> str:
+    rows = {
+        "checkpoint": checkpoint.digest,
+        "effective compute": f"{checkpoint.manifest.effective_compute:.4g} FLOP",
+        "verdict": verdict,
+        "safeguards judgement": judgement or "none",
+        "hold": hold or "none",
+    }
+    return "## Records\n\n" + "\n".join(f"- {name}: `{value}`" for name, value in rows.items())

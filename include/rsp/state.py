@@ -1,0 +1,212 @@
+"""What the ledger says: a fold over its records in order (DESIGN I3, I4).
+
+Pure and total: `apply` takes records that `include.rsp.admission` let in. The notary, every task
+and the offline verifier build the same state from the same ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from include.rsp import records as r
+from include.rsp.canonical import Digest
+from include.rsp.errors import UnknownReference
+from include.rsp.safeguards import SafeguardEvidence
+
+T = TypeVar("T", bound=r.Record)
+
+
+@dataclass(slots=True)
+class RunState:
+    """One training run. Dicts are keyed by record digest, in ledger order."""
+
+    announcement: Digest
+    checkpoints: dict[Digest, r.Checkpoint] = field(default_factory=dict)
+    permits: dict[Digest, r.Permit] = field(default_factory=dict)
+    holds: dict[Digest, r.Hold] = field(default_factory=dict)
+    released: set[Digest] = field(default_factory=set)
+    acknowledgements: dict[Digest, r.Acknowledgement] = field(default_factory=dict)
+    verdicts: dict[Digest, r.Verdict] = field(default_factory=dict)
+    deviations: set[tuple[Digest, str]] = field(default_factory=set)
+    next_due_flop: float | None = None
+    changed_at_index: int = 0
+
+    def count(self, digest: Digest, record: r.Record) -> None:
+        """Take in one more record of this run."""
+        match record:
+            case r.Checkpoint():
+                self.checkpoints[digest] = record
+            case r.Verdict():
+                self.verdicts[digest] = record
+            case r.Permit():
+                self.permits[digest] = record
+                self.next_due_flop = record.due_flop
+                if record.releases is not None:
+                    self.released.update(self.holds)
+            case r.Hold():
+                self.holds[digest] = record
+            case r.Acknowledgement():
+                self.acknowledgements[record.hold.record] = record
+            case r.Deviation():
+                self.deviations.add((record.about.record, record.finding))
+
+    def deviated(self, about: Digest) -> bool:
+        """Whether a deviation stands about a record of this run."""
+        return any(subject == about for subject, _ in self.deviations)
+
+    @property
+    def holds_in_force(self) -> dict[Digest, r.Hold]:
+        """The holds that nobody has released."""
+        return {key: hold for key, hold in self.holds.items() if key not in self.released}
+
+    @property
+    def newest_permit(self) -> tuple[Digest, r.Permit] | None:
+        """The permit that counts: the newest."""
+        return next(reversed(self.permits.items()), None)
+
+    @property
+    def newest_verdict(self) -> tuple[Digest, r.Verdict] | None:
+        """The verdict that counts: the newest."""
+        return next(reversed(self.verdicts.items()), None)
+
+
+@dataclass(slots=True)
+class AssessmentState:
+    """One assessment: the counted record of each stage."""
+
+    occasion: Digest
+    plan: Digest | None = None
+    preflight: Digest | None = None
+    result_sets: dict[str, Digest] = field(default_factory=dict)
+    validation: Digest | None = None
+    verdict: Digest | None = None
+    last_progress: datetime | None = None
+
+
+@dataclass(slots=True)
+class LedgerState:
+    """Everything that has been chained so far."""
+
+    head: Digest | None = None
+    last_at: datetime | None = None
+    records: dict[Digest, r.Record] = field(default_factory=dict)
+    index_of: dict[Digest, int] = field(default_factory=dict)
+    trust: r.TrustRoot | None = None
+    adoption: tuple[Digest, r.Adoption] | None = None
+    runs: dict[str, RunState] = field(default_factory=dict)
+    assessments: dict[str, AssessmentState] = field(default_factory=dict)
+    evidence: dict[Digest, SafeguardEvidence] = field(default_factory=dict)
+    replies: dict[Digest, Digest] = field(default_factory=dict)
+    unanswered: dict[Digest, r.TrainingRun | r.PermitRequest] = field(default_factory=dict)
+    refused: dict[str, Digest] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """How many entries the ledger has; the next index."""
+        return len(self.index_of)
+
+    def get(self, digest: Digest) -> r.Record:
+        """The chained record of that digest.
+
+        Raises:
+            UnknownReference: it is not in the ledger.
+        """
+        try:
+            return self.records[digest]
+        except KeyError:
+            raise UnknownReference(
+                f"No record {digest} in the ledger (its head is {self.head} with {self.length} "
+                "entries). Only what the notary has chained counts."
+            ) from None
+
+    def expect(self, digest: Digest, kind: type[T]) -> T:
+        """The chained record of that digest and kind; raises UnknownReference otherwise."""
+        record = self.get(digest)
+        if not isinstance(record, kind):
+            raise UnknownReference(f"Record {digest} is a {record.kind} (expected {kind.__name__})")
+        return record
+
+    def checkpoint_of(self, assessment_id: str) -> tuple[Digest, r.Checkpoint]:
+        """(record digest, record) of the checkpoint that an assessment is about."""
+        occasion = self.occasion(assessment_id)
+        return occasion.checkpoint.record, self.expect(occasion.checkpoint.record, r.Checkpoint)
+
+    def occasion(self, assessment_id: str) -> r.Occasion:
+        """The occasion of an assessment; raises UnknownReference when there is none."""
+        if assessment_id not in self.assessments:
+            raise UnknownReference(
+                f"No occasion for the assessment {assessment_id!r} is in the ledger. Let "
+                "register_checkpoint raise it, or look up the id in its log."
+            )
+        return self.expect(self.assessments[assessment_id].occasion, r.Occasion)
+
+    def apply(self, digest: Digest, record: r.Record, *, entry: Digest, at: datetime) -> None:
+        """Count one more record; `entry` is the digest of its ledger entry, the new head."""
+        self.index_of[digest] = self.length
+        self.records[digest] = record
+        self.head, self.last_at = entry, at
+        self._count_in_general(digest, record)
+        self._count_in_run(digest, record)
+        self._count_in_assessment(digest, record, at)
+
+    def _count_in_general(self, digest: Digest, record: r.Record) -> None:
+        match record:
+            case r.TrustRoot():
+                self.trust = record
+            case r.Adoption():
+                self.adoption = (digest, record)
+                for run in self.runs.values():
+                    run.changed_at_index = self.length - 1
+            case r.Evidence():
+                self.evidence[digest] = record.evidence
+            case r.Refusal():
+                self.refused[record.subject] = digest
+            case r.TrainingRun() | r.PermitRequest():
+                self.unanswered[digest] = record
+        if isinstance(record, r.Permit | r.Hold | r.Refusal) and record.reply_to:
+            self.replies[record.reply_to.record] = digest
+            self.unanswered.pop(record.reply_to.record, None)
+
+    def _count_in_run(self, digest: Digest, record: r.Record) -> None:
+        if isinstance(record, r.TrainingRun):
+            self.runs[record.run_id] = RunState(announcement=digest)
+            return
+        run = self.runs.get(self._run_id_of(record) or "")
+        if run is None:
+            return
+        if isinstance(record, r.Verdict):
+            compute = self.expect(record.checkpoint.record, r.Checkpoint).manifest
+            run.next_due_flop = compute.effective_compute * record.decision.due_ratio
+        if isinstance(record, r.Verdict | r.Hold | r.Permit):
+            run.changed_at_index = self.length - 1
+        run.count(digest, record)
+
+    def _count_in_assessment(self, digest: Digest, record: r.Record, at: datetime) -> None:
+        if isinstance(record, r.Occasion):
+            self.assessments[record.assessment_id] = AssessmentState(occasion=digest)
+        assessment = self.assessments.get(getattr(record, "assessment_id", ""))
+        if assessment is None:
+            return
+        assessment.last_progress = at
+        match record:
+            case r.Plan():
+                assessment.plan = digest
+            case r.Preflight():
+                assessment.preflight = digest
+            case r.ResultSet():
+                assessment.result_sets[record.run.evaluation] = digest
+            case r.Validation():
+                assessment.validation = digest
+            case r.Verdict():
+                assessment.verdict = digest
+
+    def _run_id_of(self, record: r.Record) -> str | None:
+        match record:
+            case r.Checkpoint():
+                return record.manifest.run_id
+            case r.Verdict():
+                return self.occasion(record.assessment_id).run_id
+            case _:
+                return getattr(record, "run_id", None)

@@ -1,0 +1,182 @@
+"""A suite: what a lab adds to a policy (evaluations, limits, buffers, ceilings, controls)."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from include.rsp.canonical import Document, Identifier
+from include.rsp.policy import Policy, Spacing, refuse_doubles
+from include.rsp.vocabulary import EvaluationRole
+
+MethodName = Literal["wilson@1", "clopper_pearson@1", "cluster_robust@1"]
+
+
+class Limits(Document):
+    """`crossed` from `rule_in` on, `below` while bound plus buffer stay under `rule_out`."""
+
+    rule_out: float
+    rule_in: float
+    buffer: float = Field(ge=0, description="absolute, in the unit of the metric")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.rule_in < self.rule_out:
+            raise ValueError(f"rule_in {self.rule_in} is below rule_out {self.rule_out}")
+        return self
+
+
+class Control(Document):
+    """A model of known ability run beside the evaluation, to show that the instrument works."""
+
+    model: str
+    samples: int = Field(gt=0)
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a control without at_least or at_most shows nothing")
+        return self
+
+
+class InspectTask(Document):
+    """How Inspect finds the evaluation and the model that it is run against."""
+
+    task: str = Field(pattern=r"^[\w.]+:\w+$", description="module:function")
+    provider_module: str = Field(description="imported so that the model provider registers itself")
+    model: str = Field(description="Inspect model name; the weights are passed as model_path")
+    time_limit_seconds: float = Field(gt=0)
+    attempts: int = Field(ge=1, description="runs of the evaluation process before it is `crashed`")
+
+
+class Evaluation(Document):
+    """One frontier risk evaluation. Its version stands for definition, unit, n and limits."""
+
+    id: Identifier
+    version: str = Field(min_length=1)
+    title: str
+    red_line: Identifier
+    role: EvaluationRole
+    load_bearing: bool
+    saturated: bool = Field(description="saturated: cannot rule out, does not by itself rule in")
+    metric: str
+    unit: str
+    score_min: float
+    score_max: float
+    method: MethodName
+    confidence: float = Field(gt=0.5, lt=1, description="of the one-sided bound")
+    dataset_samples: int = Field(gt=0)
+    minimum_samples: int = Field(gt=0)
+    max_error_rate: float = Field(ge=0, lt=1)
+    max_age_days: float = Field(gt=0, description="of a result at the time of comparison")
+    limits: Limits | None
+    elicitation_required: list[Identifier] = Field(min_length=1)
+    positive_control: Control
+    null_control: Control
+    inspect: InspectTask
+
+    @model_validator(mode="after")
+    def _can_be_decided(self) -> Self:
+        if self.role is not EvaluationRole.EVIDENCE and self.limits is None:
+            raise ValueError(f"evaluation {self.id!r} has the role {self.role.value} but no limits")
+        if self.score_max <= self.score_min:
+            raise ValueError(f"evaluation {self.id!r}: score_max must be above score_min")
+        if self.limits and not self.score_min < self.limits.rule_out <= self.score_max:
+            raise ValueError(
+                f"evaluation {self.id!r}: rule_out {self.limits.rule_out} is outside the scores "
+                f"({self.score_min} to {self.score_max}]"
+            )
+        if self.minimum_samples > self.dataset_samples:
+            raise ValueError(
+                f"evaluation {self.id!r}: minimum_samples {self.minimum_samples} exceeds the "
+                f"dataset ({self.dataset_samples})"
+            )
+        return self
+
+
+class Genesis(Document):
+    """The first stretch of a run: before it there is nothing to compare with."""
+
+    due_flop: float = Field(gt=0, description="effective compute at which the first one is due")
+    ceiling_flop: float = Field(gt=0)
+
+
+class Suite(Document):
+    """One version of one lab's evaluations for one policy."""
+
+    id: Identifier
+    version: str = Field(min_length=1)
+    policy: Identifier
+    note: str
+    genesis: Genesis
+    ceilings: dict[Literal["default", "early_warning", "with_safeguards"], float] = Field(
+        default_factory=dict, description="ceiling ratios where the policy's text gives none"
+    )
+    stand_still_seconds: float = Field(
+        gt=0, description="an occasion without progress for this long is offered again"
+    )
+    evaluations: list[Evaluation] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _evaluations_are_distinct(self) -> Self:
+        refuse_doubles("evaluations", [evaluation.id for evaluation in self.evaluations])
+        return self
+
+    def evaluation(self, evaluation_id: str) -> Evaluation:
+        """The evaluation of that id; KeyError when the suite has none."""
+        return {evaluation.id: evaluation for evaluation in self.evaluations}[evaluation_id]
+
+
+def problems_between(policy: Policy, suite: Suite) -> list[str]:
+    """What keeps a policy and a suite from deciding together; empty when nothing does."""
+    problems: list[str] = []
+    if suite.policy != policy.id:
+        problems.append(f"suite {suite.id!r} is for policy {suite.policy!r}, not {policy.id!r}")
+    lines = {line.id for line in policy.red_lines}
+    for evaluation in suite.evaluations:
+        if evaluation.red_line not in lines:
+            problems.append(
+                f"evaluation {evaluation.id!r} names the red line {evaluation.red_line!r} "
+                f"(expected one of {sorted(lines)})"
+            )
+    for line in policy.red_lines:
+        if line.combine == "all_load_bearing" and not load_bearing(suite, line.id):
+            problems.append(f"red line {line.id!r} has no load-bearing evaluation to rule it out")
+    triggers = [one for one in suite.evaluations if one.role is EvaluationRole.TRIGGER]
+    if policy.compute_trigger.early_warning and not triggers:
+        problems.append("the policy asks for an early warning, and no evaluation is a trigger")
+    for name in ("default", "early_warning", "with_safeguards"):
+        spacing: Spacing | None = getattr(policy.compute_trigger, name)
+        if spacing and spacing.ceiling_ratio is None and name not in suite.ceilings:
+            problems.append(f"neither policy nor suite gives a ceiling for compute_trigger.{name}")
+    return problems
+
+
+def load_bearing(suite: Suite, red_line_id: str) -> list[Evaluation]:
+    """The evaluations on which ruling out a red line rests."""
+    return [
+        evaluation
+        for evaluation in suite.evaluations
+        if evaluation.red_line == red_line_id
+        and evaluation.role is EvaluationRole.RULE_OUT
+        and evaluation.load_bearing
+    ]
+
+
+def spacing_of(
+    policy: Policy, suite: Suite, name: Literal["default", "early_warning", "with_safeguards"]
+) -> tuple[float, float]:
+    """(due ratio, ceiling ratio); where the policy has no such rule, its default applies."""
+    spacing: Spacing | None = getattr(policy.compute_trigger, name)
+    if spacing is None:
+        return spacing_of(policy, suite, "default")
+    ceiling = spacing.ceiling_ratio
+    suite_ceiling = suite.ceilings.get(name)
+    if ceiling is None:
+        ceiling = suite_ceiling if suite_ceiling is not None else 1.0
+    elif suite_ceiling is not None:
+        ceiling = min(ceiling, suite_ceiling)
+    return spacing.due_ratio, ceiling

@@ -1,0 +1,254 @@
+"""The stages of an assessment, each one task of `assess_checkpoint` (lifecycle steps 8 to 17).
+
+Every stage takes an assessment id, reads what it needs from the ledger, writes one record and is
+harmless to repeat: if the record is there already, it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from include.adapters import rederivation
+from include.adapters.checkpoint_files import find, read_checked
+from include.adapters.evaluation import JobRequest
+from include.adapters.store import put_blob
+from include.rsp import records as r
+from include.rsp.canonical import Digest, canonical_bytes, short
+from include.rsp.decision import Decision, RedLineAssessment
+from include.rsp.errors import Refused
+from include.rsp.vocabulary import OccasionKind, Outcome
+from include.wiring.desk import Desk
+from include.wiring.registration import raise_occasion, register_by_name
+
+log = logging.getLogger("redline.assessment")
+
+
+def resolve(desk: Desk, partition_key: str | None, conf: Mapping[str, Any]) -> str:
+    """The assessment that a DAG run is for: its partition key, or what a person asked for.
+
+    Raises:
+        Refused: neither is there, or the key is unknown.
+    """
+    if partition_key:
+        desk.state.occasion(partition_key)
+        return partition_key
+    run_id, checkpoint_id, reason = (conf.get(one) for one in ("run_id", "checkpoint_id", "reason"))
+    if not (run_id and checkpoint_id and reason):
+        raise Refused(
+            "no_assessment",
+            "This run has no partition key and does not name run_id, checkpoint_id and reason. "
+            "Trigger it with those three, or let register_checkpoint raise the occasion.",
+        )
+    checkpoint = register_by_name(desk, str(run_id), str(checkpoint_id))
+    return raise_occasion(desk, str(run_id), checkpoint, OccasionKind.OFFICER, str(reason))
+
+
+def plan(desk: Desk, assessment_id: str) -> r.Plan:
+    """Resolve once what depends on "now"; the first plan chained is the claim on the assessment."""
+    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
+    state = desk.state
+    state.occasion(assessment_id)
+    assessment = state.assessments[assessment_id]
+    if assessment.plan is None:
+        record = r.Plan(
+            at=desk.now(),
+            by=desk.author,
+            stamp=desk.stamp,
+            assessment_id=assessment_id,
+            occasion=r.RecordRef(record=assessment.occasion),
+            ledger_index=state.length - 1,
+            evaluations=[evaluation.id for evaluation in rules.suite.evaluations],
+        )
+        desk.submit_counted(record, lambda now: now.assessments[assessment_id].plan)
+    return desk.state.expect(desk.plan_of(assessment_id).record, r.Plan)
+
+
+def pre_flight(desk: Desk, assessment_id: str) -> Digest:
+    """Check before anything is evaluated that the checkpoint is still what was registered.
+
+    Raises:
+        Refused: it is not; nothing is evaluated.
+    """
+    _, checkpoint = desk.state.checkpoint_of(assessment_id)
+    published = find(
+        desk.checkpoints, checkpoint.manifest.run_id, checkpoint.manifest.checkpoint_id
+    )
+    if read_checked(published) != checkpoint.manifest:
+        raise Refused(
+            "wrong_digest",
+            f"The manifest of {published.name} is not the one that was registered. Publish changed "
+            "checkpoints under a new id.",
+        )
+    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
+    record = r.Preflight(
+        at=desk.now(),
+        by=desk.author,
+        stamp=desk.stamp,
+        assessment_id=assessment_id,
+        plan=desk.plan_of(assessment_id),
+        checks={
+            "checkpoint": f"all files of {published.name} have their declared digests",
+            "policy": f"{rules.policy.id} {rules.policy.version}",
+            "suite": f"{rules.suite.id} {rules.suite.version}",
+            "controls": "run in each evaluation's own process and judged with its result",
+        },
+    )
+    return desk.submit_counted(record, lambda now: now.assessments[assessment_id].preflight)
+
+
+def job_request(desk: Desk, assessment_id: str, evaluation_id: str) -> JobRequest:
+    """The evaluation as a job whose name follows from the counted plan."""
+    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
+    evaluation = rules.suite.evaluation(evaluation_id)
+    _, checkpoint = desk.state.checkpoint_of(assessment_id)
+    variant = checkpoint.manifest.variants[0]
+    location = Path(checkpoint.manifest.run_id) / checkpoint.manifest.checkpoint_id
+    return JobRequest(
+        job=f"{evaluation.id}-{short(desk.plan_of(assessment_id).record)}",
+        evaluation=evaluation,
+        checkpoint=checkpoint.digest,
+        variant=variant.name,
+        weights=str(desk.checkpoints / location / variant.file),
+        weights_sha256=next(
+            file.sha256 for file in checkpoint.manifest.files if file.path == variant.file
+        ),
+    )
+
+
+def record_result(desk: Desk, assessment_id: str, evaluation_id: str) -> r.ResultSet:
+    """Bring in a finished job's files and record them; a crashed job is recorded as crashed."""
+    request = job_request(desk, assessment_id, evaluation_id)
+    known = desk.state.assessments[assessment_id].result_sets.get(evaluation_id)
+    if known is None:
+        record = r.ResultSet(
+            at=desk.now(),
+            by=desk.author,
+            stamp=desk.stamp,
+            assessment_id=assessment_id,
+            plan=desk.plan_of(assessment_id),
+            run=desk.jobs.collect(request, desk.store, at=desk.now()),
+        )
+        known = desk.submit_counted(
+            record, lambda now: now.assessments[assessment_id].result_sets.get(evaluation_id)
+        )
+    return desk.state.expect(known, r.ResultSet)
+
+
+def validate(desk: Desk, assessment_id: str) -> r.Validation:
+    """Hold all result sets against their expectations; keep Great Expectations' full account."""
+    known = desk.state.assessments[assessment_id].validation
+    if known is None:
+        known = desk.submit_counted(
+            _validated(desk, assessment_id),
+            lambda now: now.assessments[assessment_id].validation,
+        )
+    return desk.state.expect(known, r.Validation)
+
+
+def _validated(desk: Desk, assessment_id: str) -> r.Validation:
+    from include.adapters.validation import Validator, nothing_to_validate, result_frame
+
+    state = desk.state
+    rules = desk.rulebook.of_assessment(state, assessment_id)
+    _, checkpoint = state.checkpoint_of(assessment_id)
+    counted = dict(state.assessments[assessment_id].result_sets)
+    validator, results = Validator(), {}
+    for evaluation in rules.suite.evaluations:
+        digest = counted.get(evaluation.id)
+        run = state.expect(digest, r.ResultSet).run if digest else None
+        samples = rederivation.read_samples(desk.store, run.samples) if run else None
+        if run is None or samples is None:
+            reason = (
+                f"no readable result ({run.problem if run else 'the evaluation did not report'})"
+            )
+            results[evaluation.id] = nothing_to_validate(reason)
+            continue
+        frame = result_frame(run, samples)
+        results[evaluation.id] = validator.validate(evaluation, frame, checkpoint.digest)
+    for name, one in results.items():
+        log.info("%s: %s", name, "valid" if one.valid else f"QUARANTINED: {one.problems}")
+    report = canonical_bytes({name: one.report for name, one in results.items()})
+    return r.Validation(
+        at=desk.now(),
+        by=desk.author,
+        stamp=desk.stamp,
+        assessment_id=assessment_id,
+        plan=desk.plan_of(assessment_id),
+        result_sets={name: r.RecordRef(record=digest) for name, digest in counted.items()},
+        valid={name: one.valid for name, one in results.items()},
+        problems={name: one.problems for name, one in results.items()},
+        report=put_blob(desk.store, report, name="great-expectations.json"),
+    )
+
+
+def compare(desk: Desk, assessment_id: str, red_line: str) -> RedLineAssessment:
+    """What the evidence says of one red line, for people to see; the verdict derives it again."""
+    decision = _decision(desk, assessment_id)
+    return next(line for line in decision.red_lines if line.red_line == red_line)
+
+
+def _decision(desk: Desk, assessment_id: str) -> Decision:
+    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
+    return rederivation.derive_decision(desk.store, desk.state, rules, assessment_id, at=desk.now())
+
+
+def reach_verdict(desk: Desk, assessment_id: str) -> tuple[Digest, r.Verdict]:
+    """Decide; the notary derives the same verdict again before it counts."""
+    state = desk.state
+    known = state.assessments[assessment_id].verdict
+    if known is None:
+        rules = desk.rulebook.of_assessment(state, assessment_id)
+        at = desk.now()
+        decision = rederivation.derive_decision(desk.store, state, rules, assessment_id, at=at)
+        validation = state.assessments[assessment_id].validation
+        checkpoint, _ = state.checkpoint_of(assessment_id)
+        record = r.Verdict(
+            at=at,
+            by=desk.author,
+            stamp=desk.stamp,
+            assessment_id=assessment_id,
+            plan=desk.plan_of(assessment_id),
+            validation=r.RecordRef(record=validation) if validation else None,
+            checkpoint=r.RecordRef(record=checkpoint),
+            decision=decision,
+            forecasts=rederivation.derive_forecasts(state, rules, assessment_id, decision),
+        )
+        known = desk.submit_counted(record, lambda now: now.assessments[assessment_id].verdict)
+    return known, desk.state.expect(known, r.Verdict)
+
+
+def request_permit(desk: Desk, assessment_id: str) -> tuple[Digest, r.Permit]:
+    """Ask the notary to let training go on after a verdict to continue.
+
+    Raises:
+        Refused: the notary says why not.
+    """
+    state = desk.state
+    verdict = state.assessments[assessment_id].verdict
+    if verdict is None:
+        raise Refused("no_verdict", f"Assessment {assessment_id} has no verdict.")
+    run = state.runs[state.occasion(assessment_id).run_id]
+    for digest, permit in run.permits.items():
+        if r.RecordRef(record=verdict) in permit.basis:
+            return digest, permit
+    request = r.PermitRequest(
+        at=desk.now(),
+        by=desk.author,
+        stamp=desk.stamp,
+        run_id=state.occasion(assessment_id).run_id,
+        verdict=r.RecordRef(record=verdict),
+        packet=None,
+        determinations=[],
+        hold=None,
+        seen_index=state.length - 1,
+    )
+    digest = desk.ask(request)
+    return digest, desk.state.expect(digest, r.Permit)
+
+
+def outcome_of(verdict: r.Verdict) -> Outcome:
+    """Where the verdict sends the run."""
+    return verdict.decision.recommendation

@@ -1,0 +1,37 @@
+"""What all tasks share: retries for faults, and the link from a task to its record."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, BaseOperatorLink, XComArg
+
+OWNER = "redline"
+TASK_DEFAULTS: dict[str, Any] = {
+    "owner": OWNER,
+    "retries": 5,
+    "retry_delay": timedelta(seconds=3),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=2),
+}
+RECORD_KEY = "record"
+
+
+class RecordLink(BaseOperatorLink):
+    """From a task to the page of the record that it wrote or rests on."""
+
+    name = "Record"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """Called in the task's process once it has ended."""
+        from airflow.sdk.execution_time.xcom import XCom
+
+        digest = XCom.get_value(ti_key=ti_key, key=RECORD_KEY)
+        return f"/redline/records/{digest}" if digest else "/redline/"
+
+
+def with_record_link(arg: XComArg) -> XComArg:
+    """Let a task show the link to its record in the UI."""
+    arg.operator.operator_extra_links = (RecordLink(),)
+    return arg

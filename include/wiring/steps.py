@@ -1,0 +1,257 @@
+"""The bodies of the DAGs' tasks: open the desk, do one stage, say what came out.
+
+DAG files import this module while they are parsed, so everything heavy is imported inside.
+Arguments and results are plain JSON: identifiers and digests only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context
+
+from include.rsp.vocabulary import Outcome
+from include.wiring.assets import DUE_ASSESSMENTS
+from include.wiring.defaults import RECORD_KEY
+from include.wiring.errors import as_airflow
+from include.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from include.wiring.desk import Desk
+
+log = logging.getLogger("redline.steps")
+
+ASSESSMENT = "assessment_id"
+CLOSE_PACKET = "close_packet"
+HOLD_STANDS = "hold_stands"
+PROCEED, HOLD = "Proceed", "Hold"
+
+
+def open_desk() -> Desk:
+    """The desk of the running task, which signs its records with the names of DAG and task."""
+    from include.wiring.desk import Desk
+
+    instance = get_current_context()["ti"]
+    return Desk.open(Settings.from_environment(), author=f"{instance.dag_id}.{instance.task_id}")
+
+
+def show(record: str, label: str | None = None) -> None:
+    """Link the task to its record, and give it a label in the grid."""
+    context = get_current_context()
+    context["ti"].xcom_push(key=RECORD_KEY, value=record)
+    if label is not None:
+        context["label"] = label
+
+
+@as_airflow
+def register_checkpoints() -> dict[str, Any]:
+    """Register what is new in the checkpoint folder."""
+    from include.wiring import registration
+
+    drained = registration.register_new(open_desk())
+    return {"registered": drained.registered, "refused": drained.refused}
+
+
+@as_airflow
+def raise_due_occasions() -> list[str]:
+    """Raise due occasions and wake an assessment for each."""
+    from include.wiring import registration
+
+    keys = registration.raise_due_occasions(open_desk())
+    if keys:
+        get_current_context()["outlet_events"][DUE_ASSESSMENTS].add_partitions(keys)
+    return keys
+
+
+@as_airflow
+def plan() -> list[str]:
+    """Find out what this run is for and resolve what depends on "now"; the evaluations to run."""
+    from include.rsp.canonical import digest_of
+    from include.wiring import assessment
+
+    context = get_current_context()
+    desk = open_desk()
+    key = assessment.resolve(desk, context.get("partition_key"), context["params"])
+    record = assessment.plan(desk, key)
+    _, checkpoint = desk.state.checkpoint_of(key)
+    rules = desk.rulebook.of_assessment(desk.state, key)
+    log.info(
+        "assessing %s (%.4g FLOP) under %s %s because: %s",
+        checkpoint.location,
+        checkpoint.manifest.effective_compute,
+        rules.policy.id,
+        rules.policy.version,
+        desk.state.occasion(key).reason,
+    )
+    show(digest_of(record))
+    context["ti"].xcom_push(key=ASSESSMENT, value=key)
+    return list(record.evaluations)
+
+
+@as_airflow
+def pre_flight(assessment_id: str) -> str:
+    """Check what is about to be evaluated."""
+    from include.wiring import assessment
+
+    digest = assessment.pre_flight(open_desk(), assessment_id)
+    show(digest)
+    return digest
+
+
+@as_airflow
+def validate(assessment_id: str) -> list[str]:
+    """Hold the results against their expectations; the red lines that can now be compared."""
+    from include.rsp.canonical import digest_of
+    from include.wiring import assessment
+
+    desk = open_desk()
+    show(digest_of(assessment.validate(desk, assessment_id)))
+    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
+    return [line.id for line in rules.policy.red_lines]
+
+
+@as_airflow
+def compare(red_line: str, assessment_id: str) -> dict[str, str]:
+    """Show what the evidence says of one red line."""
+    from include.wiring import assessment
+
+    desk = open_desk()
+    line = assessment.compare(desk, assessment_id, red_line)
+    log.info("%s is %s (%s): %s", line.red_line, line.status, line.clause, line.because)
+    show(desk.state.assessments[assessment_id].validation or "", f"{line.red_line}: {line.status}")
+    return {"red_line": line.red_line, "status": line.status.value, "because": line.because}
+
+
+@as_airflow
+def verdict(assessment_id: str) -> str:
+    """Reach the verdict and go where it sends the run."""
+    from include.wiring import assessment
+
+    digest, record = assessment.reach_verdict(open_desk(), assessment_id)
+    outcome = assessment.outcome_of(record)
+    for line in record.decision.red_lines:
+        log.info("%s: %s by %s: %s", line.red_line, line.status, line.clause, line.because)
+    log.info("verdict %s: %s", digest, outcome.value)
+    show(digest)
+    get_current_context()["ti"].xcom_push(key="verdict", value=digest)
+    return outcome.value
+
+
+@as_airflow
+def request_permit(assessment_id: str) -> str:
+    """Ask the notary for the permit that follows from a verdict to continue."""
+    from include.wiring import assessment
+
+    digest, permit = assessment.request_permit(open_desk(), assessment_id)
+    log.info(
+        "permit %s: next due at %.4g FLOP, ceiling %.4g FLOP, until %s",
+        digest, permit.due_flop, permit.ceiling_flop, permit.expires_at,
+    )  # fmt: skip
+    show(digest)
+    return digest
+
+
+@as_airflow
+def judge_safeguards(verdict: str, otherwise: str) -> str:
+    """Judge the required standards; go to the packet if they hold, else to `otherwise`.
+
+    A verdict that rules everything out requires none: only the signatures are still needed.
+    """
+    from include.rsp import records as r
+    from include.wiring import safeguarding
+
+    desk = open_desk()
+    digest, judgement = safeguarding.judge(desk, verdict)
+    for line in safeguarding.shortfalls(judgement):
+        log.warning("%s", line)
+    show(digest)
+    get_current_context()["ti"].xcom_push(key="judgement", value=digest)
+    about = desk.state.expect(verdict, r.Verdict)
+    ruled_out = about.decision.recommendation is Outcome.CONTINUE
+    return CLOSE_PACKET if judgement.holds or ruled_out else otherwise
+
+
+@as_airflow
+def close_packet(judgement: str, verdict: str, training_run: str | None = None) -> dict[str, str]:
+    """Close the packet that the officers are shown.
+
+    `training_run` is not called `run_id`: Airflow would fill that with the DAG run's.
+    """
+    from include.wiring import safeguarding
+
+    desk = open_desk()
+    if training_run is None:
+        hold, _ = safeguarding.hold_of_verdict(desk, verdict)
+    else:
+        hold, _ = safeguarding.hold_in_force(desk, training_run)
+    digest, text = safeguarding.close_packet(desk, judgement, hold, author=desk.author)
+    show(digest)
+    return {"packet": digest, "text": text}
+
+
+@as_airflow
+def release(packet: str, answers: Mapping[str, Mapping[str, Any]]) -> str:
+    """Bring in the signatures and ask for the permit that ends the hold."""
+    from include.wiring import safeguarding
+
+    desk = open_desk()
+    signed = {
+        office: (answer.get("params_input") or {}).get("signature")
+        if answer.get("chosen_options") == [PROCEED]
+        else None
+        for office, answer in answers.items()
+    }
+    digest, permit = safeguarding.release(desk, packet, signed)
+    log.info("permit %s ends the hold, ceiling %.4g FLOP", digest, permit.ceiling_flop)
+    show(digest)
+    return digest
+
+
+@as_airflow
+def pause(verdict: str) -> str:
+    """Show the hold that the notary ordered when it chained the verdict."""
+    from include.wiring import safeguarding
+
+    digest, hold = safeguarding.hold_of_verdict(open_desk(), verdict)
+    log.warning("run %s is held: %s", hold.run_id, hold.reason)
+    show(digest)
+    return digest
+
+
+@as_airflow
+def verify_stop(hold: str) -> dict[str, Any]:
+    """Verify that the run stands still."""
+    from include.wiring import safeguarding
+
+    found = safeguarding.verify_stop(open_desk(), hold)
+    log.info("stopped at step %s: %s", found["last_step"], found["state"])
+    show(hold)
+    return found
+
+
+@as_airflow
+def find_hold() -> dict[str, str]:
+    """Find the hold that is to be released, and the verdict behind it."""
+    from include.wiring import safeguarding
+
+    run_id = str(get_current_context()["params"]["run_id"])
+    digest, hold = safeguarding.hold_in_force(open_desk(), run_id)
+    log.info("hold %s of %s: %s", digest, run_id, hold.reason)
+    show(digest)
+    return {
+        "run_id": run_id,
+        "hold": digest,
+        "verdict": safeguarding.newest_verdict(open_desk(), run_id),
+    }
+
+
+@as_airflow
+def hold_stands(verdict: str) -> str:
+    """Say that nothing was released, and why."""
+    log.warning(
+        "The hold stands: see the safeguards judgement of verify_safeguards for what is missing."
+    )
+    show(verdict)
+    return Outcome.PAUSE.value

@@ -1,0 +1,117 @@
+"""What waits in the triggerer: a new checkpoint, the end of an evaluation, an acknowledgement.
+
+Each only looks; what it saw is read again by the task that it wakes. DAG files import this module,
+so it imports nothing heavy at its top.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+
+from include.rsp.errors import RedlineError
+from include.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from include.adapters.ledger import LedgerReader
+
+LOOK_SECONDS = 0.3
+
+
+class CheckpointFolderTrigger(BaseEventTrigger):
+    """Fires whenever a checkpoint's manifest appears in the folder."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """No arguments: the folder is a setting of the machine."""
+        return "include.wiring.triggers.CheckpointFolderTrigger", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Compare the names of finished checkpoints; fire on every new one."""
+        known: set[str] = set()
+        while True:
+            names = await asyncio.to_thread(_finished_checkpoints)
+            if names - known:
+                known = names
+                yield TriggerEvent({"checkpoints": len(names)})
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _finished_checkpoints() -> set[str]:
+    folder = Settings.from_environment().checkpoints
+    return {str(path.relative_to(folder)) for path in folder.glob("*/*/manifest.json")}
+
+
+class EvaluationTrigger(BaseTrigger):
+    """Fires when the evaluation process has ended or its time is up."""
+
+    def __init__(self, *, jobs: str, job: str, time_limit: float) -> None:
+        super().__init__()
+        self.jobs, self.job, self.time_limit = jobs, job, time_limit
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The job and its limit."""
+        return "include.wiring.triggers.EvaluationTrigger", {
+            "jobs": self.jobs,
+            "job": self.job,
+            "time_limit": self.time_limit,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look at the job's folder until it does not run."""
+        from include.adapters.evaluation import Jobs, JobState
+
+        jobs = Jobs(Path(self.jobs))
+        while True:
+            state = await asyncio.to_thread(jobs.state, self.job)
+            if state is not JobState.RUNNING:
+                yield TriggerEvent({"state": state.value})
+                return
+            if jobs.seconds_running(self.job) > self.time_limit:
+                yield TriggerEvent({"state": "overdue"})
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+class AcknowledgementTrigger(BaseTrigger):
+    """Fires when the trainer has acknowledged a hold, or when its time for that is up."""
+
+    def __init__(self, *, store: str, hold: str, until: float) -> None:
+        super().__init__()
+        self.store, self.hold, self.until = store, hold, until
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The hold and the time (seconds since the epoch) until which to wait."""
+        return "include.wiring.triggers.AcknowledgementTrigger", {
+            "store": self.store,
+            "hold": self.hold,
+            "until": self.until,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Follow the ledger; an unreadable one is no acknowledgement."""
+        from include.adapters.ledger import LedgerReader
+        from include.adapters.store import open_store
+
+        reader = LedgerReader(open_store(self.store))
+        while time.time() < self.until:
+            if await asyncio.to_thread(_acknowledged, reader, self.hold):
+                yield TriggerEvent({"acknowledged": True})
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        yield TriggerEvent({"acknowledged": False})
+
+
+def _acknowledged(reader: LedgerReader, hold: str) -> bool:
+    from include.rsp import records as r
+
+    try:
+        state = reader.refresh()
+        record = state.expect(hold, r.Hold)
+    except RedlineError:
+        return False
+    return hold in state.runs[record.run_id].acknowledgements

@@ -1,0 +1,168 @@
+"""`dag.test()` of each outcome: the real DAG, the real notary, Great Expectations for real."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from include.rsp import records as r
+from tests.support.airflow_world import LoopingWorld, Person, states
+from tests.support.factories import ADDITION
+from tests.support.world import RUN
+
+pytestmark = pytest.mark.airflow
+CALM = {ADDITION: 5, "maximum": 10, "copying": 100}
+CROSSED = CALM | {ADDITION: 190}
+
+
+def acknowledging_trainer(world: LoopingWorld) -> None:
+    """Answers the hold of a run as soon as it is there."""
+    gate = world.gate()
+    hold = world.wait(lambda: gate.may_continue(1.0).hold, 60)
+    gate.acknowledge(hold, state="saved", last_step=30, last_flop=1, last_checkpoint=None)
+
+
+def assess(
+    bag: Any, world: LoopingWorld, right: dict[str, int], *, pauses: bool = True, **changes: Any
+) -> Any:
+    """Run `assess_checkpoint` for a checkpoint whose evaluation jobs end as given."""
+    from include.rsp.vocabulary import OccasionKind
+    from include.wiring import registration
+
+    world.gate()
+    world.publish(1.5)
+    checkpoint = registration.register_by_name(world.desk, RUN, "x1.5")
+    key = registration.raise_occasion(world.desk, RUN, checkpoint, OccasionKind.OFFICER, "a test")
+    world.finish_jobs(key, right, **changes)
+    if pauses:
+        threading.Thread(target=acknowledging_trainer, args=(world,), daemon=True).start()
+    conf = {"run_id": RUN, "checkpoint_id": "x1.5", "reason": "a test"}
+    return bag.dags["assess_checkpoint"].test(run_conf=conf)
+
+
+def test_continue(bag: Any, looping: LoopingWorld) -> None:
+    run = assess(bag, looping, CALM, pauses=False)
+    assert run.state == "success"
+    found = states(run)
+    assert found["continue"] == "success"
+    assert {found[one] for one in ("verify_safeguards", "pause", "release_under_safeguards")} == {
+        "skipped"
+    }
+    assert [permit.checkpoint is None for permit in looping.of_kind(r.Permit)] == [True, False]
+    (validation,) = looping.of_kind(r.Validation)
+    assert set(validation.valid.values()) == {True}
+    assert "hold" not in looping.kinds()
+
+
+def test_crossed_and_not_verified_pauses_until_the_trainer_acknowledges(
+    bag: Any, looping: LoopingWorld
+) -> None:
+    run = assess(bag, looping, CROSSED)
+    assert run.state == "success"
+    found = states(run)
+    assert {found[one] for one in ("verify_safeguards", "pause", "verify_stop")} == {"success"}
+    assert {found[one] for one in ("continue", "close_packet", "sign_off_as_rso")} == {"skipped"}
+    assert len(looping.of_kind(r.Permit)) == 1
+    assert looping.state.runs[RUN].holds_in_force
+
+
+def test_a_trainer_that_does_not_acknowledge_fails_the_stop(
+    bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.wiring.operators import WaitForAcknowledgement
+
+    monkeypatch.setattr(WaitForAcknowledgement, "execute", lambda *_, **__: False)
+    run = assess(bag, looping, CROSSED, pauses=False)
+    assert run.state == "failed"
+    assert states(run)["verify_stop"] == "failed"
+    assert looping.state.runs[RUN].holds_in_force
+
+
+def test_crossed_and_verified_is_released_by_two_signatures(
+    bag: Any, looping: LoopingWorld
+) -> None:
+    looping.add_evidence(collected_at=looping.desk.now())
+
+    def officers() -> None:
+        for office in ("rso", "ceo"):
+            person = Person(office)
+            task = looping.wait(lambda o=office, p=person: p.pending(f"sign_off_as_{o}"), 60)[-1]
+            packet = next(
+                digest for digest, one in looping.state.records.items() if isinstance(one, r.Packet)
+            )
+            looping.now = looping.desk.now()
+            assert person.answer(task, "Proceed", looping.sign(packet, office)) == 200
+
+    thread = threading.Thread(target=officers, daemon=True)
+    thread.start()
+    run = assess(bag, looping, CROSSED, pauses=False)
+    thread.join(5)
+    assert run.state == "success", states(run)
+    assert states(run)["release_under_safeguards"] == "success"
+    assert states(run)["pause"] == "skipped"
+    permit = looping.of_kind(r.Permit)[-1]
+    assert permit.releases is not None
+    assert permit.simulated
+    assert not looping.state.runs[RUN].holds_in_force
+
+
+def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
+    bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.adapters.evaluation import Jobs
+
+    monkeypatch.setattr(Jobs, "attempts", lambda *_: 3)
+    run = assess(bag, looping, {"maximum": 10, "copying": 100})
+    assert states(run)["evaluate"] == "success"
+    _pauses(looping, run, "crashed")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"elicitation": {"variant": "final"}}, "quarantined"),
+        ({"positive_control": None}, None),
+    ],
+)
+def test_quarantined_is_inconclusive_and_pauses(
+    bag: Any, looping: LoopingWorld, changes: dict[str, Any], message: str | None
+) -> None:
+    from include.rsp.results import ControlResult
+
+    if message is None:
+        low = ControlResult(model="toylab/solver", samples=20, score=0.1)
+        changes, message = {"positive_control": low}, "positive control scored"
+    run = assess(bag, looping, CALM, **changes)
+    _pauses(looping, run, message)
+
+
+def _pauses(world: LoopingWorld, run: Any, message: str) -> None:
+    (verdict,) = world.of_kind(r.Verdict)
+    line = verdict.decision.red_lines[0]
+    assert line.status == "not_ruled_out"
+    problems = [one for found in verdict.decision.findings for one in found.problems]
+    assert any(message in one for one in problems), problems
+    found = states(run)
+    assert found["pause"] == "success"
+    assert found["continue"] == "skipped"
+    assert world.state.runs[RUN].holds_in_force
+    assert len(world.of_kind(r.Permit)) == 1
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [{}, {"run_id": RUN, "checkpoint_id": "nobody", "reason": "a test"}],
+    ids=["no assessment", "unknown checkpoint"],
+)
+def test_a_run_for_nothing_is_refused_by_its_first_task(
+    bag: Any, looping: LoopingWorld, conf: dict[str, str]
+) -> None:
+    looping.gate()
+    run = bag.dags["assess_checkpoint"].test(run_conf=conf)
+    assert run.state == "failed"
+    found = states(run)
+    assert found.pop("plan") == "failed"
+    assert set(found.values()) == {"upstream_failed"}
+    assert "plan" not in looping.kinds()

@@ -1,0 +1,138 @@
+"""`rsp verify`: whoever changes one byte of a store is found, and every verdict is recomputed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from include.adapters.ledger import entry_key
+from include.adapters.store import DirectoryStore
+from include.adapters.verification import Report, verify_store
+from include.cli.main import app
+from include.rsp import records as r
+from include.wiring import assessment, safeguarding
+from tests.support.factories import X
+from tests.support.world import RUN, World
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which everything has happened once: continue, hold, acknowledgement, release."""
+    world = World(tmp_path_factory.mktemp("story"))
+    gate = world.gate()
+    world.assess(1)
+    assessment.request_permit(world.desk, next(iter(world.state.assessments)))
+    verdict = world.assess(4, addition=190)
+    hold = gate.may_continue(X).hold
+    assert hold is not None
+    gate.acknowledge(hold, state="saved", last_step=70, last_flop=1, last_checkpoint=None)
+    world.add_evidence()
+    judgement, _ = safeguarding.judge(world.desk, verdict)
+    packet, _ = safeguarding.close_packet(world.desk, judgement, hold.digest, author="test")
+    answers = {office: world.sign(packet, office) for office in ("rso", "ceo")}
+    safeguarding.release(world.desk, packet, answers)
+    world.publish(4.5).joinpath("weights.npz").unlink()
+    from include.wiring import registration
+
+    registration.register_new(world.desk)
+    world.pass_time(seconds=30)
+    return world.root / "store"
+
+
+@pytest.fixture
+def copied(story: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(story, tmp_path / "copy"))
+
+
+def verified(store: Path, **options: str) -> Report:
+    return verify_store(DirectoryStore(store), **options)
+
+
+def every_file(store: Path) -> list[Path]:
+    return sorted(path for path in store.rglob("*") if path.is_file())
+
+
+def test_an_untouched_store_is_sound_and_every_kind_of_record_is_in_it(story: Path) -> None:
+    report = verified(story)
+    assert report.problems == []
+    assert report.unchained == []
+    kinds = {one.kind for one in report.state.records.values()}
+    expected = {*r.WRITTEN_BY_WORK, *r.NOTARY_ONLY} - {"deviation"}
+    assert kinds == expected
+
+
+def test_one_changed_byte_in_any_file_is_found_and_the_file_is_named(
+    story: Path, tmp_path: Path
+) -> None:
+    files = every_file(story)
+    assert len(files) > 60
+    for number, path in enumerate(files):
+        name = path.relative_to(story)
+        original = path.read_bytes()
+        place = (number * 7919) % len(original)
+        changed = original[:place] + bytes([original[place] ^ 1]) + original[place + 1 :]
+        path.write_bytes(changed)
+        try:
+            problems = verified(story).problems
+        finally:
+            path.write_bytes(original)
+        assert any(str(name) in f"{one.where} {one.what}" for one in problems), (name, place)
+
+
+@pytest.mark.parametrize("where", [0, 5, 20])
+def test_an_entry_taken_out_of_the_ledger_is_found(copied: Path, where: int) -> None:
+    (copied / entry_key(where)).unlink()
+    assert verified(copied).problems
+
+
+def test_two_entries_that_change_places_are_found(copied: Path) -> None:
+    one, other = copied / entry_key(10), copied / entry_key(11)
+    first = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(first)
+    assert verified(copied).problems
+
+
+def test_a_tail_rolled_back_is_found_against_orders_and_leases(copied: Path) -> None:
+    last = max((copied / "ledger").glob("*.json"))
+    for _ in range(12):
+        max((copied / "ledger").glob("*.json")).unlink()
+    assert not last.exists()
+    report = verified(copied)
+    assert any("rolled back" in one.what for one in report.problems)
+
+
+def test_a_tail_rolled_back_with_all_its_anchors_is_found_only_by_an_expected_head(
+    copied: Path,
+) -> None:
+    head = verified(copied).entries[-1]
+    for path in (copied / "ledger").glob("*.json"):
+        if int(path.stem) > 4:
+            path.unlink()
+    shutil.rmtree(copied / "runs" / RUN / "orders")
+    shutil.rmtree(copied / "runs" / RUN / "leases")
+    assert verified(copied).problems == []
+    assert any(head in one.what for one in verified(copied, expect_head=head).problems)
+
+
+def test_a_file_that_belongs_nowhere_is_named(copied: Path) -> None:
+    (copied / "notes.txt").write_text("hello")
+    assert [one.where for one in verified(copied).problems] == ["notes.txt"]
+
+
+def test_an_empty_store_is_not_sound(tmp_path: Path) -> None:
+    assert verified(tmp_path).problems
+
+
+def test_the_command_names_the_file_and_exits_with_1(copied: Path) -> None:
+    runner = CliRunner()
+    assert runner.invoke(app, ["verify", str(copied)]).exit_code == 0
+    victim = next((copied / "records/verdict").glob("*.json"))
+    victim.write_bytes(victim.read_bytes().replace(b"early_warning", b"early_warming"))
+    found = runner.invoke(app, ["verify", str(copied)])
+    assert found.exit_code == 1
+    assert victim.name in found.output
+    assert "UNSOUND" in found.output

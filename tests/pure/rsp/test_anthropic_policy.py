@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from include.adapters.policy_files import POLICIES, named_file, read_policy
+from include.rsp.canonical import digest_of
+from include.rsp.decision import Decision, Evidence, decide
+from include.rsp.policy import Standard
+from include.rsp.safeguards import SafeguardEvidence, judge_standard
+from include.rsp.suite import Suite, problems_between, spacing_of
+from include.rsp.vocabulary import Finding, Outcome, RedLineStatus
+from tests.support.factories import CHECKPOINT, START, make_evidence, toy_suite
+
+POLICY = read_policy(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes(), where="RSP 2.2")
+LINES = {
+    "cbrn-3": ["asl-3-deployment", "asl-3-security"],
+    "cbrn-4": ["asl-4-deployment", "asl-4-security"],
+    "ai-rnd-4": ["asl-3-security", "affirmative-case"],
+    "ai-rnd-5": ["asl-4-security", "affirmative-case"],
+}
+NEVER = ["asl-4-deployment", "asl-4-security", "affirmative-case"]
+
+
+def small_suite(**ceilings: float) -> Suite:
+    """A made-up suite: one load-bearing evaluation for each red line."""
+
+    def change(plain: dict[str, Any]) -> None:
+        one = plain["evaluations"][0]
+        plain |= {"id": "made-up", "policy": "anthropic-rsp", "ceilings": ceilings}
+        plain["evaluations"] = [one | {"id": f"on-{line}", "red_line": line} for line in LINES]
+
+    return toy_suite(change)
+
+
+SUITE = small_suite(default=6)
+
+
+def decided(evidence: dict[str, Evidence]) -> Decision:
+    return decide(
+        POLICY, SUITE, evidence,
+        checkpoint=CHECKPOINT, checkpoint_at=START, at=START + timedelta(minutes=5),
+    )  # fmt: skip
+
+
+def all_scored(right: int) -> Decision:
+    return decided({one.id: make_evidence(one, right) for one in SUITE.evaluations})
+
+
+def all_shown(standard: Standard) -> dict[str, SafeguardEvidence]:
+    """Evidence that every criterion of every standard is met, made out to one standard."""
+    every = [criterion for one in POLICY.standards for criterion in one.criteria]
+    pieces = [
+        SafeguardEvidence(
+            standard=standard.id,
+            criterion=criterion.id,
+            type=criterion.evidence,
+            shows=True,
+            statement="seen",
+            collected_at=START,
+            collector="somebody",
+            attachment=None,
+            simulated=True,
+        )
+        for criterion in every
+    ]
+    return {digest_of(piece): piece for piece in pieces}
+
+
+def clauses(plain: Any) -> Iterator[str]:
+    if isinstance(plain, dict):
+        if "clause" in plain:
+            yield plain["clause"]
+        for inner in plain.values():
+            yield from clauses(inner)
+    elif isinstance(plain, list):
+        for inner in plain:
+            yield from clauses(inner)
+
+
+def test_it_is_version_2_2_with_its_four_red_lines() -> None:
+    assert (POLICY.id, POLICY.version) == ("anthropic-rsp", "2.2")
+    assert POLICY.effective.isoformat() == "2025-05-14"
+    assert {line.id: line.required_standards for line in POLICY.red_lines} == LINES
+
+
+def test_every_clause_names_the_version() -> None:
+    found = list(clauses(POLICY.model_dump()))
+    assert len(found) == 32  # 4 red lines, 5 standards, 15 criteria, 3 outcomes, 5 single rules
+    assert all("RSP 2.2" in one for one in found)
+
+
+def test_nothing_is_determined_by_a_machine() -> None:
+    assert POLICY.machine_determination.outcomes == []
+    assert POLICY.sign_off.roles == ["rso", "ceo"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "status"),
+    [
+        (decided({}), RedLineStatus.NOT_RULED_OUT),
+        (all_scored(0), RedLineStatus.NOT_RULED_OUT),
+        (all_scored(90), RedLineStatus.NOT_RULED_OUT),
+        (all_scored(200), RedLineStatus.CROSSED),
+    ],
+    ids=["no evidence", "all low", "near", "crossed"],
+)
+def test_whatever_is_scored_the_safeguards_must_be_verified(
+    decision: Decision, status: RedLineStatus
+) -> None:
+    assert [line.red_line for line in decision.red_lines] == list(LINES)
+    for line in decision.red_lines:
+        assert (line.status, line.outcome) == (status, Outcome.VERIFY_SAFEGUARDS)
+    assert decision.recommendation is Outcome.VERIFY_SAFEGUARDS
+
+
+def test_perfect_low_scores_are_left_to_judgement() -> None:
+    decision = all_scored(0)
+    assert all(one.finding is Finding.BELOW for one in decision.findings)
+    assert all("to people" in line.because for line in decision.red_lines)
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_a_standard_that_is_not_written_never_holds(name: str) -> None:
+    standard = POLICY.standard(name)
+    for evidence in ({}, all_shown(standard)):
+        assert not judge_standard(standard, evidence, at=START).holds
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "criteria"),
+    [("asl-3-deployment", "deployment", 7), ("asl-3-security", "security", 8)],
+)
+def test_an_asl_3_standard_holds_for_a_year_at_most(name: str, part: str, criteria: int) -> None:
+    standard = POLICY.standard(name)
+    assert [criterion.part for criterion in standard.criteria] == [part] * criteria
+    year = START + timedelta(days=365)
+    assert judge_standard(standard, all_shown(standard), at=year).holds
+    late = judge_standard(standard, all_shown(standard), at=year + timedelta(seconds=1))
+    assert not late.holds
+
+
+def test_the_suite_must_give_the_ceiling() -> None:
+    assert any("ceiling" in one for one in problems_between(POLICY, small_suite()))
+    assert problems_between(POLICY, SUITE) == []
+    for name in ("default", "early_warning", "with_safeguards"):
+        assert spacing_of(POLICY, SUITE, name) == (4, 6)

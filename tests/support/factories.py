@@ -1,0 +1,120 @@
+"""Things to test with; every argument has a safe default, so a test names only what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import yaml
+
+from include.adapters.policy_files import POLICIES, SUITES, named_file, read_policy, read_suite
+from include.rsp.checkpoint import CheckpointManifest
+from include.rsp.decision import Evidence
+from include.rsp.policy import Policy
+from include.rsp.results import ControlResult, EvaluationRun, Sample
+from include.rsp.suite import Evaluation, Suite
+from include.rsp.vocabulary import ResultStatus
+
+START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+CHECKPOINT = "sha256:" + "c" * 64
+X = 2.6e9
+POLICY_BYTES = named_file(POLICIES, "toylab").read_bytes()
+SUITE_BYTES = named_file(SUITES, "toylab").read_bytes()
+
+
+def toy_policy(change: Callable[[dict[str, Any]], None] | None = None) -> Policy:
+    """The toy laboratory's policy, changed as a test needs it."""
+    return read_policy(changed(POLICY_BYTES, change), where="test policy")
+
+
+def toy_suite(change: Callable[[dict[str, Any]], None] | None = None) -> Suite:
+    """The toy laboratory's suite, changed as a test needs it."""
+    return read_suite(changed(SUITE_BYTES, change), where="test suite")
+
+
+def changed(content: bytes, change: Callable[[dict[str, Any]], None] | None) -> bytes:
+    """YAML after a change to the plain data in it."""
+    if change is None:
+        return content
+    plain = yaml.safe_load(content)
+    change(plain)
+    return yaml.safe_dump(plain).encode()
+
+
+ADDITION = "two-digit-addition"
+
+
+def make_samples(right: int, of: int = 200, *, errors: int = 0) -> list[Sample]:
+    """`right` correct answers of `of`, the last `errors` of them errors."""
+    return [
+        Sample(
+            sample_id=f"p{index:04d}",
+            epoch=1,
+            score=None if index >= of - errors else float(index < right),
+            error="crashed" if index >= of - errors else None,
+        )
+        for index in range(of)
+    ]
+
+
+def make_run(evaluation: Evaluation, /, **changes: Any) -> EvaluationRun:
+    """A complete, fresh, well-controlled run of an evaluation."""
+    plain: dict[str, Any] = {
+        "job": f"{evaluation.id}-0123456789ab",
+        "evaluation": evaluation.id,
+        "evaluation_version": evaluation.version,
+        "checkpoint": CHECKPOINT,
+        "variant": "final",
+        "status": ResultStatus.COMPLETE,
+        "problem": None,
+        "started_at": START + timedelta(minutes=1),
+        "finished_at": START + timedelta(minutes=2),
+        "attempts": 1,
+        "elicitation": dict.fromkeys(evaluation.elicitation_required, "as planned"),
+        "environment": {"python": "3.11"},
+        "positive_control": ControlResult(
+            model=evaluation.positive_control.model, samples=20, score=1.0
+        ),
+        "null_control": ControlResult(model=evaluation.null_control.model, samples=20, score=0.0),
+        "samples": None,
+        "log": None,
+    }
+    return EvaluationRun.model_validate(plain | changes)
+
+
+def make_evidence(
+    evaluation: Evaluation, right: int, /, *, valid: bool | None = True, **changes: Any
+) -> Evidence:
+    """Evidence in which `right` of all samples are correct."""
+    return Evidence(
+        run=make_run(evaluation, **changes),
+        samples=make_samples(right, evaluation.dataset_samples),
+        valid=valid,
+    )
+
+
+def make_all_evidence(
+    suite: Suite, *, addition: int = 5, maximum: int = 10, copying: int = 100
+) -> dict[str, Evidence]:
+    """Evidence for every evaluation of the toy suite; by default nothing is near a limit."""
+    right = {ADDITION: addition, "maximum": maximum, "copying": copying}
+    return {one.id: make_evidence(one, right[one.id]) for one in suite.evaluations}
+
+
+def make_manifest(multiple: float = 1, **changes: Any) -> CheckpointManifest:
+    """The manifest of a checkpoint at a multiple of the base compute."""
+    plain: dict[str, Any] = {
+        "format": "redline/checkpoint-manifest@1",
+        "run_id": "run-1",
+        "checkpoint_id": f"x{multiple:g}",
+        "parent": None,
+        "step": int(16 * multiple),
+        "training_flop": X * multiple,
+        "algorithmic_efficiency": 1.0,
+        "effective_compute": X * multiple,
+        "created_at": START,
+        "variants": [{"name": "final", "file": "weights.npz"}],
+        "files": [{"path": "weights.npz", "sha256": CHECKPOINT, "bytes": 3}],
+    }
+    return CheckpointManifest.model_validate(plain | changes)

@@ -1,0 +1,273 @@
+"""A whole Redline in one process, without Airflow: store, keys, notary, desk and a trainer's gate.
+
+The notary is the real one; only its loop is ours: it takes a pass whenever somebody waits for it.
+The evaluation jobs are replaced by finished ones whose files a test writes (`finish_jobs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+from client.envelopes import Sealer, TrustedKeys
+from client.gate import TrainingGate
+from client.publish import Declared, publish
+from include.adapters import bootstrap
+from include.adapters import ledger as ledger_module
+from include.adapters.evaluation import JobOutcome, Jobs
+from include.adapters.ledger import LedgerReader
+from include.adapters.signing import KeyFile
+from include.adapters.store import DirectoryStore, Store
+from include.notary.notary import Notary
+from include.rsp import records as r
+from include.rsp.canonical import canonical_bytes, iso
+from include.rsp.reading import parse_record
+from include.rsp.results import ControlResult, SampleTable
+from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.state import LedgerState
+from include.wiring import assessment, registration
+from include.wiring.desk import Desk
+from tests.support.factories import (
+    ADDITION,
+    POLICY_BYTES,
+    START,
+    SUITE_BYTES,
+    X,
+    make_samples,
+)
+
+RUN = "run-1"
+
+
+class SteppingReader(LedgerReader):
+    """A reader before whose every look the notary takes a pass."""
+
+    notary: Notary
+
+    def refresh(self) -> LedgerState:
+        """Let the notary work, then read."""
+        self.notary.step()
+        return LedgerReader.refresh(self)
+
+
+@dataclass(slots=True)
+class World:
+    """Everything of one test."""
+
+    notary_type: ClassVar[type[Notary]] = Notary
+    root: Path
+    policy: bytes = POLICY_BYTES
+    suite: bytes = SUITE_BYTES
+    store: Store = field(init=False)
+    now: datetime = START
+    folders: bootstrap.KeyFolders = field(init=False)
+    notary: Notary = field(init=False)
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        (self.root / "store").mkdir(parents=True, exist_ok=True)
+        self.store = DirectoryStore(self.root / "store", durable=False)
+        self.folders = bootstrap.KeyFolders(self.root / "keys")
+        trust = bootstrap.make_trust_root(self.folders, ["rso", "ceo"], simulated=True, at=self.now)
+        bootstrap.adopt(self.store, self.folders, self.policy, self.suite, at=self.now)
+        self.start_notary(trust)
+        self.desk = Desk(
+            store=self.store,
+            checkpoints=self.root / "checkpoints",
+            jobs=Jobs(self.root / "jobs"),
+            clock=lambda: self.now,
+            notary_seconds=5,
+            author="test",
+        )
+        reader = SteppingReader(self.store)
+        reader.notary = self.notary
+        self.desk.reader = reader
+
+    def start_notary(self, trust: r.TrustRoot | None = None) -> None:
+        """A fresh notary process, as after a kill: it knows only what is stored."""
+        root = trust or parse_record(self.folders.trust_root.read_bytes(), where="root")
+        keys = {
+            role: KeyFile(self.folders.notary / f"{role.value}.pem")
+            for role in bootstrap.NOTARY_KEYS
+        }
+        self.notary = self.notary_type(store=self.store, keys=keys, clock=lambda: self.now)
+        assert isinstance(root, r.TrustRoot)
+        self.notary.open(root)
+        self.notary.step()
+        if hasattr(self, "desk") and isinstance(self.desk.reader, SteppingReader):
+            self.desk.reader.notary = self.notary
+
+    @property
+    def state(self) -> LedgerState:
+        """What the ledger says."""
+        return self.desk.state
+
+    def pass_time(self, **duration: float) -> None:
+        """Move the clock and let the notary look at it."""
+        self.now += timedelta(**duration)
+        self.notary.step()
+
+    def gate(self, run_id: str = RUN) -> TrainingGate:
+        """A trainer's gate, announced."""
+        gate = TrainingGate(
+            store=self.root / "store",
+            run_id=run_id,
+            keys=TrustedKeys.read(self.folders.trust_root),
+            sealer=Sealer(self.folders.trainer),
+            clock=lambda: self.now,
+        )
+        gate.announce()
+        self.notary.step()
+        return gate
+
+    def publish(self, multiple: float, *, run_id: str = RUN, weights: bytes = b"abc") -> Path:
+        """A checkpoint in the folder, as a trainer publishes it."""
+        folder = self.root / "checkpoints" / run_id / f"x{multiple:g}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "weights.npz").write_bytes(weights)
+        declared = Declared(
+            run_id=run_id,
+            checkpoint_id=folder.name,
+            parent=None,
+            step=int(16 * multiple),
+            training_flop=X * multiple,
+            algorithmic_efficiency=1.0,
+            created_at=self.now,
+        )
+        publish(folder, declared, ["weights.npz"], variants={"final": "weights.npz"})
+        return folder
+
+    def due(self) -> str:
+        """Register what is there and return the one assessment that is due."""
+        registration.register_new(self.desk)
+        (key,) = registration.raise_due_occasions(self.desk)
+        return key
+
+    def finish_jobs(self, key: str, right: dict[str, int], **changes: Any) -> None:
+        """Write the outcome of every evaluation's job, as its process would have."""
+        for name in assessment.plan(self.desk, key).evaluations:
+            if name not in right:
+                continue
+            request = assessment.job_request(self.desk, key, name)
+            folder = self.desk.jobs.folder / request.job
+            folder.mkdir(parents=True, exist_ok=True)
+            samples = make_samples(right[name], request.evaluation.dataset_samples)
+            (folder / "samples.json").write_bytes(canonical_bytes(SampleTable(samples=samples)))
+            (folder / "log.eval").write_bytes(b"an inspect log")
+            rule = request.evaluation
+            plain = {
+                "started_at": iso(self.now),
+                "finished_at": iso(self.now),
+                "elicitation": dict.fromkeys(rule.elicitation_required, "as planned"),
+                "environment": {"python": "3.11"},
+                "positive_control": ControlResult(
+                    model=rule.positive_control.model, samples=20, score=1.0
+                ),
+                "null_control": ControlResult(model=rule.null_control.model, samples=20, score=0.0),
+                "samples": "samples.json",
+                "log": "log.eval",
+            } | changes
+            outcome = JobOutcome.model_validate(plain)
+            (folder / "outcome.json").write_bytes(canonical_bytes(outcome))
+
+    def evaluate(self, key: str, *, addition: int = 5, maximum: int = 10, **changes: Any) -> None:
+        """Plan, pre-flight, and results for all evaluations, validated."""
+        self.finish_jobs(key, {ADDITION: addition, "maximum": maximum, "copying": 100}, **changes)
+        assessment.pre_flight(self.desk, key)
+        for name in assessment.plan(self.desk, key).evaluations:
+            assessment.record_result(self.desk, key, name)
+        self.validate(key)
+
+    def validate(self, key: str, *, valid: bool = True) -> None:
+        """A validation record as Great Expectations' result would make it, without importing GX."""
+        counted = self.state.assessments[key].result_sets
+        blob = ledger_blob(self.store)
+        self.desk.submit(
+            r.Validation(
+                at=self.now,
+                by="test",
+                stamp=self.desk.stamp,
+                assessment_id=key,
+                plan=self.desk.plan_of(key),
+                result_sets={name: r.RecordRef(record=one) for name, one in counted.items()},
+                valid=dict.fromkeys(counted, valid),
+                problems={name: [] for name in counted},
+                report=blob,
+            )
+        )
+
+    def assess(self, multiple: float, **results: Any) -> str:
+        """Publish, register, evaluate and decide one checkpoint; the verdict's digest."""
+        self.publish(multiple)
+        key = self.due()
+        self.evaluate(key, **results)
+        return assessment.reach_verdict(self.desk, key)[0]
+
+    def add_evidence(self, *, leave_out: str | None = None, **changes: Any) -> None:
+        """Evidence for every criterion of the toy standard."""
+        policy = self.desk.rulebook.in_force(self.state)
+        assert policy is not None
+        for standard in policy.policy.standards:
+            for criterion in standard.criteria:
+                if criterion.id == leave_out:
+                    continue
+                plain = {
+                    "standard": standard.id,
+                    "criterion": criterion.id,
+                    "type": criterion.evidence,
+                    "shows": True,
+                    "statement": "shown in a test",
+                    "collected_at": self.now,
+                    "collector": "test",
+                    "attachment": None,
+                    "simulated": True,
+                } | changes
+                self.desk.submit(
+                    r.Evidence(
+                        at=self.now,
+                        by="test",
+                        stamp=self.desk.stamp,
+                        evidence=SafeguardEvidence.model_validate(plain),
+                    )
+                )
+
+    def sign(
+        self, packet: str, office: str, *, decision: str = "proceed", key: str | None = None
+    ) -> str:
+        """What `rsp sign` prints for an officer."""
+        envelope = bootstrap.sign_determination(
+            KeyFile(self.folders.officer(key or office)),
+            packet,
+            office=office,
+            decision=decision,
+            reason="in a test",
+            at=self.now,
+        )
+        return envelope.model_dump_json()
+
+
+def ledger_blob(store: Store) -> r.BlobRef:
+    """Some stored file."""
+    from include.adapters.store import put_blob
+
+    return put_blob(store, b"{}", name="great-expectations.json")
+
+
+@contextmanager
+def unanswered(world: World) -> Iterator[None]:
+    """A desk whose notary is gone: nothing is chained any more."""
+    reader = world.desk.reader
+    world.desk.reader = LedgerReader(world.store)
+    world.desk.notary_seconds = 0.05
+    try:
+        yield
+    finally:
+        world.desk.reader, world.desk.notary_seconds = reader, 5
+
+
+Change = Callable[[dict[str, Any]], None]
+__all__ = ["RUN", "Change", "World", "ledger_module", "unanswered"]

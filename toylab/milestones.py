@@ -1,0 +1,54 @@
+"""What the story waits for: questions to the ledger's state."""
+
+from __future__ import annotations
+
+from include.rsp import records as r
+from include.rsp.state import LedgerState, RunState
+
+RUN_ID = "toy-run-1"
+
+
+def run_of(state: LedgerState) -> RunState:
+    """The demo's training run."""
+    return state.runs[RUN_ID]
+
+
+def permits(state: LedgerState) -> list[r.Permit]:
+    return list(state.runs[RUN_ID].permits.values()) if RUN_ID in state.runs else []
+
+
+def verdict_on(state: LedgerState, checkpoint: str) -> r.Verdict | None:
+    for one in state.records.values():
+        if isinstance(one, r.Verdict):
+            about = state.expect(one.checkpoint.record, r.Checkpoint)
+            if about.manifest.checkpoint_id == checkpoint:
+                return one
+    return None
+
+
+def is_permitted(state: LedgerState, checkpoint: str) -> bool:
+    verdict = verdict_on(state, checkpoint)
+    if verdict is None:
+        return False
+    about = state.expect(verdict.checkpoint.record, r.Checkpoint)
+    return any(permit.checkpoint == about.digest for permit in permits(state))
+
+
+def is_judged(state: LedgerState, *, holds: bool) -> bool:
+    return any(
+        isinstance(one, r.SafeguardsJudgement) and one.holds is holds
+        for one in state.records.values()
+    )
+
+
+def has_evidence(state: LedgerState, wanted: dict[str, tuple[str, str]]) -> bool:
+    return set(wanted) <= {one.criterion for one in state.evidence.values()}
+
+
+def newest_packet(state: LedgerState) -> str | None:
+    found = [digest for digest, one in state.records.items() if isinstance(one, r.Packet)]
+    return found[-1] if found else None
+
+
+def is_released(state: LedgerState) -> bool:
+    return any(permit.releases is not None for permit in permits(state))
