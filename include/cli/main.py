@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from include.cli import stack
+from include.cli import replay, stack
 from include.rsp.errors import RedlineError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 evidence_app = typer.Typer(help="Evidence for safeguards.", no_args_is_help=True)
 app.add_typer(evidence_app, name="evidence")
+app.command("replay")(replay.replay)
 app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("status")(stack.status)

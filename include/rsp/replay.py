@@ -1,0 +1,211 @@
+"""Published point estimates held against a policy's red lines (DESIGN §7, the stated point rule).
+
+A published number has no samples behind it that anybody could count, so no interval protects the
+decision: only the buffer does. Nothing here knows a model by name; what was published as the
+conclusion is compared with afterwards and never read by the rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from include.rsp.policy import Policy
+from include.rsp.published import (
+    LineStatus,
+    ModelReplay,
+    PublishedFinding,
+    PublishedLine,
+    PublishedResult,
+    PublishedRules,
+    Reading,
+)
+from include.rsp.vocabulary import EvaluationRole, Finding, RedLineStatus
+
+
+def scale_of(unit: str) -> float:
+    """What a number in this unit is divided by: 100 for percent, N for `..._of_N`, else 1."""
+    share = re.fullmatch(r".+_of_(\d+)", unit)
+    if share:
+        return float(share[1])
+    return 100.0 if unit.startswith("percent") else 1.0
+
+
+def find_published(
+    rules: PublishedRules, result: PublishedResult, *, buffer: float
+) -> PublishedFinding:
+    """The point rule: `crossed` from rule_in on, `below` while clear of rule_out by the buffer.
+
+    An evaluation that no rule names takes the limit that its row prints; it bears no load, so it
+    can rule a line in and never out. A score that is missing is inconclusive.
+    """
+    rule = rules.rule_for(result.evaluation)
+    scale = scale_of(result.unit)
+    value = None if result.score is None else result.score / scale
+    if rule:
+        role, line = rule.role, rule.red_line
+        rule_out, rule_in = rule.rule_out, rule.rule_in
+        low = rule.capability == "low"
+    else:
+        printed = None if result.threshold is None else result.threshold / scale
+        is_in = result.threshold_kind == "rule_in"
+        role = "rule_in" if is_in else "evidence" if printed is None else "rule_out"
+        line = rules.domains.get(result.domain, "")
+        rule_out, rule_in = (None, printed) if is_in else (printed, None)
+        low = result.lower_is_capable
+    return PublishedFinding(
+        row=result.row,
+        evaluation=result.evaluation,
+        red_line=line or None,
+        role=EvaluationRole(role) if role != "rule_in" else "rule_in",
+        load_bearing=bool(rule and rule.load_bearing),
+        saturated=bool(rule and rule.saturated),
+        value=value,
+        rule_out=rule_out,
+        rule_in=rule_in,
+        finding=_place(value, rule_out, rule_in, low=low, buffer=buffer),
+    )
+
+
+def _place(
+    value: float | None, rule_out: float | None, rule_in: float | None, *, low: bool, buffer: float
+) -> Finding | None:
+    if value is None:
+        return Finding.INCONCLUSIVE
+    sign = -1 if low else 1
+    if rule_in is not None and sign * value >= sign * rule_in:
+        return Finding.CROSSED
+    if rule_out is not None and sign * value + buffer * abs(rule_out) < sign * rule_out:
+        return Finding.BELOW
+    return None if rule_out is None and rule_in is None else Finding.NEAR
+
+
+def replay_model(
+    policy: Policy,
+    rules: PublishedRules,
+    results: Sequence[PublishedResult],
+    *,
+    buffer: float | None = None,
+    reading: Reading = Reading.LOAD_BEARING,
+) -> ModelReplay:
+    """All red lines of one model from its published rows (in any order)."""
+    share = rules.buffer if buffer is None else buffer
+    findings = [
+        find_published(rules, one, buffer=share)
+        for one in sorted(results, key=lambda one: (one.evaluation, one.row))
+    ]
+    statuses: dict[str, LineStatus] = {}
+    for line in rules.lines:
+        own = [one for one in findings if one.red_line == line.id]
+        statuses[line.id] = _status(line, own, statuses, reading)
+    entries = [one for one in statuses.values() if one.entry]
+    need = {one.red_line: required_level(policy, one.red_line) for one in entries}
+    shown = max(
+        (
+            need[one.red_line]
+            for one in entries
+            if one.decided and one.status is not RedLineStatus.RULED_OUT
+        ),
+        default=rules.baseline_level,
+    )
+    open_ones = [one for one in entries if not one.decided and need[one.red_line] > shown]
+    level = max([shown, *(need[one.red_line] for one in open_ones)])
+    deciding = open_ones or [one for one in entries if one.decided]
+    return ModelReplay(
+        model=results[0].model if results else "",
+        lines=list(statuses.values()),
+        findings=findings,
+        level=level,
+        decided=not open_ones,
+        because="; ".join(f"{one.red_line}: {one.because}" for one in deciding),
+    )
+
+
+def required_level(policy: Policy, red_line: str) -> int:
+    """The highest safeguards level among a line's required standards (asl-3-security: 3)."""
+    names = policy.red_line(red_line).required_standards
+    levels = [int(found[1]) for name in names if (found := re.match(r"asl-(\d+)", name))]
+    return max(levels, default=0)
+
+
+def _status(
+    line: PublishedLine,
+    own: Sequence[PublishedFinding],
+    before: dict[str, LineStatus],
+    reading: Reading,
+) -> LineStatus:
+    status, decided, because = _READINGS[reading](own)
+    if status is RedLineStatus.NOT_RULED_OUT:
+        implied = [
+            one for one in line.ruled_out_by if before[one].status is RedLineStatus.RULED_OUT
+        ]
+        if implied:
+            status, decided, because = (
+                RedLineStatus.RULED_OUT, True, f"{implied[0]} is ruled out, which suffices"
+            )  # fmt: skip
+    return LineStatus(
+        red_line=line.id, status=status, decided=decided, entry=line.entry, because=because
+    )
+
+
+Combined = tuple[RedLineStatus, bool, str]
+
+
+def _by_load_bearing(own: Sequence[PublishedFinding]) -> Combined:
+    crossed = [one for one in own if one.finding is Finding.CROSSED and not one.saturated]
+    if crossed:
+        return RedLineStatus.CROSSED, True, _say(crossed)
+    bearing = [one for one in own if one.load_bearing]
+    if not bearing:
+        return RedLineStatus.NOT_RULED_OUT, False, "judgement: no load-bearing result was published"
+    open_ones = [one for one in bearing if one.finding is not Finding.BELOW]
+    if open_ones:
+        return RedLineStatus.NOT_RULED_OUT, True, _say(open_ones)
+    return RedLineStatus.RULED_OUT, True, _say(bearing)
+
+
+def _literally(own: Sequence[PublishedFinding]) -> Combined:
+    limited = [one for one in own if one.rule_out is not None or one.rule_in is not None]
+    if not limited:
+        return RedLineStatus.NOT_RULED_OUT, False, "judgement: no result with a limit"
+    open_ones = [one for one in limited if one.finding is not Finding.BELOW]
+    if open_ones:
+        return RedLineStatus.NOT_RULED_OUT, True, _say(open_ones)
+    return RedLineStatus.RULED_OUT, True, _say(limited)
+
+
+def _if_any_crossed(own: Sequence[PublishedFinding]) -> Combined:
+    limited = [one for one in own if one.rule_out is not None or one.rule_in is not None]
+    if not limited:
+        return RedLineStatus.NOT_RULED_OUT, False, "judgement: no result with a limit"
+    over = [
+        one
+        for one in limited
+        if one.finding is not Finding.BELOW
+        and not (one.finding is Finding.NEAR and one.role == "rule_in")
+    ]
+    if over:
+        return RedLineStatus.CROSSED, True, _say(over)
+    return RedLineStatus.RULED_OUT, True, _say(limited)
+
+
+_READINGS = {
+    Reading.LOAD_BEARING: _by_load_bearing,
+    Reading.LITERAL: _literally,
+    Reading.ANY_CROSSED: _if_any_crossed,
+}
+
+
+def _say(found: Sequence[PublishedFinding]) -> str:
+    return "; ".join(_say_one(one) for one in found)
+
+
+def _say_one(one: PublishedFinding) -> str:
+    if one.value is None:
+        return f"row {one.row} {one.evaluation}: no score"
+    limits = [
+        f"{name} {limit:g}"
+        for name, limit in (("rule-out", one.rule_out), ("rule-in", one.rule_in))
+        if limit is not None
+    ]
+    return f"row {one.row} {one.evaluation}: {one.value:g} {one.finding} ({', '.join(limits)})"
