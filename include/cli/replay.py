@@ -14,7 +14,8 @@ from include.rsp.policy import Policy
 from include.rsp.published import ModelReplay, PublishedResult, PublishedRules, Reading
 from include.rsp.replay import replay_model
 
-BUFFERS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+NO_BUFFER = 0.0
+BUFFERS = (NO_BUFFER, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 
 
 def replay(
@@ -45,7 +46,7 @@ def replay(
         _print_sweep(law, stated, by_model, published, as_json=as_json)
         return
     rows = [
-        _row(replay_model(law, stated, found), replay_model(law, stated, found, buffer=0.0),
+        _row(replay_model(law, stated, found), replay_model(law, stated, found, buffer=NO_BUFFER),
              published.get(model))
         for model, found in by_model.items()
     ]  # fmt: skip

@@ -97,7 +97,7 @@ def replay_model(
     statuses: dict[str, LineStatus] = {}
     for line in rules.lines:
         own = [one for one in findings if one.red_line == line.id]
-        statuses[line.id] = _status(line, own, statuses, reading)
+        statuses[line.id] = _status(line, own, statuses, reading, _unreported(rules, line, results))
     entries = [one for one in statuses.values() if one.entry]
     need = {one.red_line: required_level(policy, one.red_line) for one in entries}
     shown = max(
@@ -133,8 +133,12 @@ def _status(
     own: Sequence[PublishedFinding],
     before: dict[str, LineStatus],
     reading: Reading,
+    unreported: list[str],
 ) -> LineStatus:
     status, decided, because = _READINGS[reading](own)
+    if status is RedLineStatus.RULED_OUT and unreported and reading is Reading.LOAD_BEARING:
+        status, decided = RedLineStatus.NOT_RULED_OUT, False
+        because = f"judgement: load-bearing evaluations were not published: {unreported}"
     if status is RedLineStatus.NOT_RULED_OUT:
         implied = [
             one for one in line.ruled_out_by if before[one].status is RedLineStatus.RULED_OUT
@@ -146,6 +150,18 @@ def _status(
     return LineStatus(
         red_line=line.id, status=status, decided=decided, entry=line.entry, because=because
     )
+
+
+def _unreported(
+    rules: PublishedRules, line: PublishedLine, results: Sequence[PublishedResult]
+) -> list[str]:
+    """The load-bearing evaluations of a line of which nothing was published."""
+    named = {rule.id for one in results if (rule := rules.rule_for(one.evaluation))}
+    return [
+        one.id
+        for one in rules.evaluations
+        if one.red_line == line.id and one.load_bearing and one.id not in named
+    ]
 
 
 Combined = tuple[RedLineStatus, bool, str]

@@ -1,0 +1,121 @@
+"""What was published, replayed; and every way in which a CSV can be wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from include.adapters import published_files as files
+from include.cli.main import app
+from include.rsp.errors import InvalidDocument
+
+RESULTS = files.PUBLISHED / "published_results.csv"
+HEADER = (
+    "model,release_date,framework_version,domain,evaluation,threshold,threshold_direction,score,"
+    "unit,ci_or_n,published_conclusion,source,threshold_kind,aggregation,note\n"
+)
+UPLIFT = "M,2026,RSP v2.2,CBRN,Acquisition uplift (ratio),2.8,gt,1.5,x,,,card,rule_out,,\n"
+
+
+def written(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    path = folder / "results.csv"
+    path.write_text(header + "".join(rows))
+    return path
+
+
+def replayed(*arguments: str) -> dict[str, object]:
+    done = CliRunner().invoke(app, ["replay", "--json", *arguments])
+    assert done.exit_code == 0, done.output
+    found: dict[str, object] = json.loads(done.output)
+    return found
+
+
+def test_the_published_record_is_reproduced_where_the_rules_decide() -> None:
+    found = replayed()
+    assert (found["determined"], found["decided"], found["agree"]) == (6, 5, 5)
+    assert found["judgement"] == 1
+
+
+def test_conclusions_and_determinations_are_not_read_by_the_rules(tmp_path: Path) -> None:
+    content = RESULTS.read_text()
+    for word in ("cannot_rule_out", "middle_zone", "below", "above"):
+        content = content.replace(f",{word},", ",other,")
+    path = tmp_path / "results.csv"
+    path.write_text(content)
+    ours = [(one["model"], one["engine"]) for one in replayed()["models"]]  # type: ignore[attr-defined]
+    theirs = replayed("--results", str(path))["models"]
+    assert [(one["model"], one["engine"]) for one in theirs] == ours  # type: ignore[attr-defined]
+
+
+def test_no_model_is_named_in_rules_or_code() -> None:
+    places = [files.RULES, *(files.INCLUDE / "rsp").glob("*.py"), *files.INCLUDE.glob("cli/*.py")]
+    for place in places:
+        lines = [one for one in place.read_text().splitlines() if "source:" not in one]
+        for name in ("opus", "sonnet", "haiku"):
+            assert name not in "\n".join(lines).lower(), place
+
+
+def test_the_sweep_prints_every_rule_and_buffer() -> None:
+    done = CliRunner().invoke(app, ["replay", "--sweep"])
+    assert done.exit_code == 0
+    assert len(done.output.splitlines()) == 1 + 3 * 7
+
+
+def test_a_model_that_nobody_knows_is_a_row_and_no_code(tmp_path: Path) -> None:
+    (one,) = replayed("--results", str(written(tmp_path, UPLIFT)))["models"]  # type: ignore[misc]
+    lines = {line["red_line"]: line["status"] for line in one["red_lines"]}
+    assert lines["cbrn-3"] == "ruled_out"
+    assert lines["ai-rnd-4"] == "not_ruled_out"
+    assert one["engine"] == "ASL-3"
+    assert not one["decided"]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (UPLIFT.replace("1.5,x", "nan,x"), "score: got 'nan'"),
+        (UPLIFT.replace("1.5,x", "many,x"), "score: got 'many'"),
+        (UPLIFT.replace("1.5,x", "-1,x"), "score: got -1.0"),
+        (UPLIFT.replace("1.5,x", "1.2,score_0_1"), "expected 0 to 1 in the unit"),
+        (UPLIFT.replace("1.5,x", "120,percent"), "expected 0 to 100"),
+        (UPLIFT.replace("1.5,x", "43,problems_of_42"), "expected 0 to 42"),
+        (UPLIFT.replace("1.5,x", "1,problems_of_0"), "unit: got 'problems_of_0'"),
+        (UPLIFT.replace("1.5,x", "1.5,"), "unit: got ''"),
+        (UPLIFT.replace("2.8,gt", "2.8,near"), "threshold_direction: got 'near'"),
+        (UPLIFT.replace("2.8,gt", ",gt"), "both a limit and a direction"),
+        (UPLIFT.replace("M,", ",", 1), "model: got ''"),
+        ("M,2026\n", "another number of fields"),
+    ],
+)
+def test_a_row_that_cannot_be_is_one_clear_error(tmp_path: Path, row: str, says: str) -> None:
+    path = written(tmp_path, UPLIFT, row)
+    with pytest.raises(InvalidDocument, match="line 3") as caught:
+        files.read_results(path)
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_columns_and_empty_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDocument, match="'unit'"):
+        files.read_results(written(tmp_path, header=HEADER.replace(",unit", "")))
+    with pytest.raises(InvalidDocument, match="no rows"):
+        files.read_results(written(tmp_path))
+    with pytest.raises(InvalidDocument, match="cannot be read"):
+        files.read_results(tmp_path / "nothing.csv")
+
+
+def test_rules_that_contradict_themselves_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    text = files.RULES.read_text()
+    for old, new, says in (
+        ("    rule_out: 2.8\n", "", "no rule_out limit"),
+        ("buffer: 0.1 ", "bufer: 0.1 ", "bufer"),
+        ("red_line: cbrn-4", "red_line: cbrn-9", "cbrn-9"),
+        ("saturated: true", "saturated: true\n    load_bearing: true", "unsaturated"),
+    ):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(InvalidDocument, match=says):
+            files.read_rules(path)
