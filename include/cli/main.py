@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from include.cli import policy as policy_commands
 from include.cli import replay, stack
 from include.rsp.errors import RedlineError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 evidence_app = typer.Typer(help="Evidence for safeguards.", no_args_is_help=True)
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(policy_commands.app, name="policy")
 app.command("replay")(replay.replay)
 app.command("up")(stack.up)
 app.command("down")(stack.down)

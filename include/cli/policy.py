@@ -1,0 +1,116 @@
+"""`rsp policy`: check, show and compare policies before anybody signs one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from include.adapters.policy_files import (
+    POLICIES,
+    SUITES,
+    named_file,
+    read_policy,
+    read_suite,
+    schema_of,
+)
+from include.rsp.canonical import Document
+from include.rsp.difference import differences
+from include.rsp.errors import InvalidDocument
+from include.rsp.policy import Policy
+from include.rsp.suite import Suite, problems_between
+
+app = typer.Typer(help="Check, show and compare policies.", no_args_is_help=True)
+
+Named = Annotated[str, typer.Argument(help="name in include/policies, or a YAML file")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+@app.command()
+def check(
+    policy: Named,
+    suite: Annotated[str | None, typer.Option(help="name in include/suites, or a file")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a policy (and a suite beside it) and say everything that is wrong. Exit 3: something."""
+    found = _policy(policy)
+    if suite is not None:
+        path = _path(SUITES, suite)
+        problems = problems_between(found, read_suite(_bytes(path), where=str(path)))
+        if problems:
+            raise InvalidDocument(
+                f"{policy} and {suite} cannot decide together: {'; '.join(problems)}."
+            )
+    if as_json:
+        typer.echo(json.dumps({"policy": found.id, "version": found.version, "problems": []}))
+        return
+    typer.echo(
+        f"{found.id} {found.version}: {len(found.red_lines)} red lines, "
+        f"{len(found.standards)} standards, nothing wrong."
+    )
+
+
+@app.command()
+def show(policy: Named, as_json: AsJson = False) -> None:
+    """Print a policy: each red line with its clause, what it requires, and what follows."""
+    found = _policy(policy)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+        return
+    typer.echo(f"{found.id} {found.version}, {found.publisher}, from {found.effective}")
+    typer.echo(f"source: {found.source.strip()}")
+    for line in found.red_lines:
+        typer.echo(f"\n{line.id}  ({line.clause})\n  {line.text}")
+        typer.echo(f"  requires: {', '.join(line.required_standards)}; combine: {line.combine}")
+    typer.echo("")
+    for rule in found.outcomes:
+        typer.echo(f"{rule.status} -> {rule.then}  ({rule.clause})")
+    for standard in found.standards:
+        criteria = len(standard.criteria)
+        said = f"{criteria} criteria" if criteria else "not yet written: can never hold"
+        typer.echo(f"standard {standard.id}: {said}  ({standard.clause})")
+    machine = ", ".join(found.machine_determination.outcomes) or "nothing"
+    typer.echo(f"signed by: {', '.join(found.sign_off.roles)}; by machine alone: {machine}")
+
+
+@app.command()
+def diff(before: Named, after: Named, as_json: AsJson = False) -> None:
+    """Say in words what a version changes, field by field. Exit 0 also when something differs."""
+    changes = differences(_policy(before), _policy(after))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump() for one in changes], indent=1))
+        return
+    for one in changes:
+        typer.echo(one.in_words())
+    typer.echo(f"{len(changes)} fields differ.")
+
+
+@app.command()
+def schema(
+    of: Annotated[str, typer.Argument(help="policy or suite")] = "policy",
+) -> None:
+    """Print the JSON Schema that editors complete and check the YAML with."""
+    models: dict[str, type[Document]] = {"policy": Policy, "suite": Suite}
+    if of not in models:
+        raise InvalidDocument(f"No schema of {of!r} (expected one of {sorted(models)}).")
+    typer.echo(json.dumps(schema_of(models[of]), indent=1))
+
+
+def _policy(name: str) -> Policy:
+    path = _path(POLICIES, name)
+    return read_policy(_bytes(path), where=str(path))
+
+
+def _path(folder: Path, name: str) -> Path:
+    return Path(name) if name.endswith((".yaml", ".yml")) else named_file(folder, name)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidDocument(
+            f"{path} cannot be read: {error.strerror}. Check the path."
+        ) from error
