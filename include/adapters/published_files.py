@@ -16,6 +16,7 @@ from include.adapters.policy_files import INCLUDE, SUITES, explain
 from include.rsp.errors import InvalidDocument
 from include.rsp.published import PublishedResult, PublishedRules
 from include.rsp.replay import scale_of
+from include.rsp.restatement import Restatement
 
 PUBLISHED = INCLUDE / "published"
 RULES = SUITES / "published" / "anthropic-rsp.yaml"
@@ -25,7 +26,7 @@ RESULT_COLUMNS = (
     "score", "unit", "source", "threshold_kind",
 )  # fmt: skip
 DETERMINATION_COLUMNS = ("model", "determination", "required_standard", "published_reason")
-RESTATEMENT_COLUMNS = ("model", "evaluation", "value_a", "value_b", "kind")
+RESTATEMENT_COLUMNS = ("model", "evaluation", "value_a", "source_a", "value_b", "source_b")
 DIRECTIONS = ("ge", "gt", "le", "lt", "none", "")
 
 
@@ -62,9 +63,12 @@ def read_determinations(path: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def read_restatements(path: Path) -> list[dict[str, str]]:
-    """Values that were printed twice, with the kind of change."""
-    return [row for _, row in _rows(path, RESTATEMENT_COLUMNS)]
+def read_restatements(path: Path) -> list[Restatement]:
+    """Values that were printed twice, differently; what somebody said of them is not read."""
+    return [
+        Restatement.model_validate({name: row[name] for name in RESTATEMENT_COLUMNS})
+        for _, row in _rows(path, RESTATEMENT_COLUMNS)
+    ]
 
 
 def published_level(required_standard: str) -> int | None:

@@ -12,9 +12,9 @@ from include.adapters import published_files as files
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.policy import Policy
 from include.rsp.published import ModelReplay, PublishedResult, PublishedRules, Reading
-from include.rsp.replay import replay_model
+from include.rsp.replay import NO_BUFFER, replay_model
+from include.rsp.restatement import NEXT_STEP, check_restatement
 
-NO_BUFFER = 0.0
 BUFFERS = (NO_BUFFER, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 
 
@@ -24,6 +24,9 @@ def replay(
     determinations: Annotated[
         Path, typer.Option(help="CSV of what was determined")
     ] = files.PUBLISHED / "determinations.csv",
+    restatements: Annotated[
+        Path, typer.Option(help="CSV of values that were printed twice")
+    ] = files.PUBLISHED / "restatements.csv",
     rules: Annotated[Path, typer.Option(help="YAML of the replay's rules")] = files.RULES,
     policy: Annotated[
         str | None, typer.Option(help="policy that the rules are applied under; else theirs")
@@ -39,7 +42,8 @@ def replay(
     path = named_file(POLICIES, policy or stated.policy)
     law = read_policy(path.read_bytes(), where=str(path))
     by_model: dict[str, list[PublishedResult]] = {}
-    for one in files.read_results(results):
+    read = files.read_results(results)
+    for one in read:
         by_model.setdefault(one.model, []).append(one)
     published = files.read_determinations(determinations)
     if sweep:
@@ -50,16 +54,34 @@ def replay(
              published.get(model))
         for model, found in by_model.items()
     ]  # fmt: skip
+    restated = [
+        {**one.model_dump(), "flags": check_restatement(stated, one, read)}
+        for one in files.read_restatements(restatements)
+    ]
     lost = sorted(set(published) - set(by_model))
     if as_json:
-        typer.echo(json.dumps({"models": rows, "not_reported": lost, **_count(rows)}, indent=1))
+        typer.echo(
+            json.dumps(
+                {"models": rows, "not_reported": lost, "restated": restated, **_count(rows)},
+                indent=1,
+            )
+        )
         return
     typer.echo(f"Policy {law.id} {law.version}; buffer {stated.buffer:.0%} of the limit.\n")
     for row in rows:
         _print_row(row)
     for model in lost:
         typer.echo(f"{model}: determined, but no result was published.\n")
+    typer.echo("Values that were printed twice:")
+    for each in restated:
+        typer.echo(
+            f"  {each['model']}, {each['evaluation']}: {each['value_a']} ({each['source_a']}), "
+            f"then {each['value_b']} ({each['source_b']})"
+        )
+        for flag in each["flags"]:
+            typer.echo(f"    {flag}: {NEXT_STEP[flag]}")
     count = _count(rows)
+    typer.echo("")
     typer.echo(
         f"Of {count['determined']} determined models the rules decide {count['decided']}; "
         f"{count['agree']} of these agree; {count['judgement']} left to judgement."

@@ -22,6 +22,9 @@ from include.rsp.published import (
 )
 from include.rsp.vocabulary import EvaluationRole, Finding, RedLineStatus
 
+NO_BUFFER = 0.0
+"""The bare limit: for asking on which side of it a value stands."""
+
 
 def scale_of(unit: str) -> float:
     """What a number in this unit is divided by: 100 for percent, N for `..._of_N`, else 1."""
@@ -63,13 +66,14 @@ def find_published(
         value=value,
         rule_out=rule_out,
         rule_in=rule_in,
-        finding=_place(value, rule_out, rule_in, low=low, buffer=buffer),
+        finding=place(value, rule_out, rule_in, low=low, buffer=buffer),
     )
 
 
-def _place(
+def place(
     value: float | None, rule_out: float | None, rule_in: float | None, *, low: bool, buffer: float
 ) -> Finding | None:
+    """Where a value stands to its limits; `buffer` is a share of the rule-out limit."""
     if value is None:
         return Finding.INCONCLUSIVE
     sign = -1 if low else 1
