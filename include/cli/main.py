@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
+from include.cli import decide, replay, stack
 from include.cli import policy as policy_commands
-from include.cli import replay, stack
 from include.rsp.errors import RedlineError
 
 app = typer.Typer(
@@ -22,6 +24,7 @@ app = typer.Typer(
 evidence_app = typer.Typer(help="Evidence for safeguards.", no_args_is_help=True)
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(policy_commands.app, name="policy")
+app.command("decide")(decide.decide_command)
 app.command("replay")(replay.replay)
 app.command("up")(stack.up)
 app.command("down")(stack.down)
@@ -194,12 +197,19 @@ def evidence_add(
 
 
 def main() -> None:
-    """Run the command; an error of ours is one clear line and exit code 3."""
+    """Run the command. An error is one clear line and exit code 3: 0, 1 and 2 are answers."""
     try:
-        app()
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(3) from error
     except RedlineError as error:
         typer.echo(f"rsp: {error}", err=True)
         raise SystemExit(3) from error
+    except Exception as error:
+        traceback.print_exc()
+        raise SystemExit(3) from error
+    raise SystemExit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

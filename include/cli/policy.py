@@ -37,8 +37,8 @@ def check(
     """Read a policy (and a suite beside it) and say everything that is wrong. Exit 3: something."""
     found = _policy(policy)
     if suite is not None:
-        path = _path(SUITES, suite)
-        problems = problems_between(found, read_suite(_bytes(path), where=str(path)))
+        path = path_of(SUITES, suite)
+        problems = problems_between(found, read_suite(bytes_of(path), where=str(path)))
         if problems:
             raise InvalidDocument(
                 f"{policy} and {suite} cannot decide together: {'; '.join(problems)}."
@@ -99,15 +99,17 @@ def schema(
 
 
 def _policy(name: str) -> Policy:
-    path = _path(POLICIES, name)
-    return read_policy(_bytes(path), where=str(path))
+    path = path_of(POLICIES, name)
+    return read_policy(bytes_of(path), where=str(path))
 
 
-def _path(folder: Path, name: str) -> Path:
+def path_of(folder: Path, name: str) -> Path:
+    """A file that is named by its path, or by its name in a folder of the project."""
     return Path(name) if name.endswith((".yaml", ".yml")) else named_file(folder, name)
 
 
-def _bytes(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """The file's bytes; raises InvalidDocument where there are none to read."""
     try:
         return path.read_bytes()
     except OSError as error:
