@@ -9,9 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from include.adapters.policy_files import explain
 from include.rsp.canonical import Digest, Document, Moment
+from include.rsp.clause import refuse_doubles
 from include.rsp.decision import Evidence
 from include.rsp.errors import InvalidDocument
-from include.rsp.policy import refuse_doubles
 from include.rsp.results import EvaluationRun, Sample
 
 

@@ -71,10 +71,10 @@ def read_restatements(path: Path) -> list[Restatement]:
     ]
 
 
-def published_level(required_standard: str) -> int | None:
+def published_level(required_standard: str) -> str | None:
     """The first ASL level that a published standard names."""
-    found = re.search(r"ASL-(\d+)", required_standard)
-    return int(found[1]) if found else None
+    found = re.search(r"ASL-\d+", required_standard)
+    return found[0] if found else None
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -41,6 +41,7 @@ def replay(
     stated = files.read_rules(rules)
     path = named_file(POLICIES, policy or stated.policy)
     law = read_policy(path.read_bytes(), where=str(path))
+    stated.check_against(law)
     by_model: dict[str, list[PublishedResult]] = {}
     read = files.read_results(results)
     for one in read:
@@ -92,7 +93,7 @@ def _row(found: ModelReplay, bare: ModelReplay, was: dict[str, str] | None) -> d
     level = files.published_level(was["required_standard"]) if was else None
     return {
         "model": found.model,
-        "engine": f"ASL-{found.level}",
+        "engine": found.level,
         "decided": found.decided,
         "because": found.because,
         "red_lines": [one.model_dump(mode="json") for one in found.lines],

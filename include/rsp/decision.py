@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from pydantic import Field
 
 from include.rsp.canonical import Document, Identifier
 from include.rsp.evidence_check import problems_with_run, problems_with_samples
-from include.rsp.policy import Policy, RedLine
+from include.rsp.policy import Policy
+from include.rsp.policy_parts import RedLine
 from include.rsp.results import EvaluationRun, Sample
 from include.rsp.statistics import NotApplicable, estimate
-from include.rsp.suite import Evaluation, Suite, load_bearing, spacing_of
+from include.rsp.suite import Evaluation, Suite, combined_by, load_bearing, spacing_of
 from include.rsp.vocabulary import (
     EvaluationRole,
     Finding,
@@ -53,10 +55,19 @@ class RedLineAssessment(Document):
 
     red_line: Identifier
     status: RedLineStatus
-    outcome: Outcome
+    outcome: Outcome | None = Field(description="null: the line informs and decides nothing")
     clause: str
     because: str
+    follow_up_of: Identifier | None = Field(
+        description="the line that had to be shown absent first"
+    )
     required_standards: list[Identifier]
+    required_documents: list[Identifier]
+
+    @property
+    def demands(self) -> bool:
+        """Whether training may not simply go on because of this line."""
+        return self.outcome is not None and self.outcome is not Outcome.CONTINUE
 
 
 class Decision(Document):
@@ -109,14 +120,18 @@ def decide(
         )
         for evaluation in suite.evaluations
     ]
-    lines = [assess_red_line(policy, suite, line, findings) for line in policy.red_lines]
+    lines: list[RedLineAssessment] = []
+    for line in policy.red_lines:
+        lines.append(assess_red_line(policy, suite, line, findings, lines))
     warning = early_warning(findings)
     due, ceiling = spacing_of(policy, suite, "early_warning" if warning else "default")
     return Decision(
         findings=findings,
         red_lines=lines,
         early_warning=warning,
-        recommendation=most_restrictive([line.outcome for line in lines]),
+        recommendation=most_restrictive(
+            [line.outcome for line in lines if line.outcome is not None]
+        ),
         due_ratio=due,
         ceiling_ratio=ceiling,
     )
@@ -200,15 +215,47 @@ def _finding(evaluation: Evaluation, value: float | None, upper: float | None) -
 
 
 def assess_red_line(
-    policy: Policy, suite: Suite, line: RedLine, findings: Sequence[EvaluationFinding]
+    policy: Policy,
+    suite: Suite,
+    line: RedLine,
+    findings: Sequence[EvaluationFinding],
+    before: Sequence[RedLineAssessment] = (),
 ) -> RedLineAssessment:
     """The status of a red line.
 
     `crossed` if any of its rule-out evaluations crossed (unless saturated: those do not by
-    themselves rule in); `ruled_out` only if there is at least one load-bearing evaluation and
-    every one is `below` and none is saturated; else `not_ruled_out`. Where the policy leaves the
-    combination to judgement, evidence alone never rules out.
+    themselves rule in); `ruled_out` if there is at least one load-bearing evaluation and every
+    one is `below` and none is saturated, or if a line that rules it out is ruled out (`before`
+    holds the lines listed earlier); else `not_ruled_out`. Where the policy leaves the combination
+    to judgement or withholds it, and the suite does not fill it in, evidence never rules out.
     """
+    status, because = _status_of(suite, line, findings)
+    if status is RedLineStatus.NOT_RULED_OUT:
+        implied = [
+            one.red_line
+            for one in before
+            if one.red_line in line.ruled_out_by and one.status is RedLineStatus.RULED_OUT
+        ]
+        if implied:
+            status = RedLineStatus.RULED_OUT
+            because = f"{implied[0]} is ruled out, which suffices ({line.clause})"
+    rule = policy.rule_for(status, line.id) if line.decides else None
+    entry = [one.id for one in policy.red_lines if one.next == line.id]
+    return RedLineAssessment(
+        red_line=line.id,
+        status=status,
+        outcome=rule.then if rule else None,
+        clause=rule.clause if rule else line.clause,
+        because=because,
+        follow_up_of=entry[0] if entry else None,
+        required_standards=line.required_standards,
+        required_documents=line.required_documents,
+    )
+
+
+def _status_of(
+    suite: Suite, line: RedLine, findings: Sequence[EvaluationFinding]
+) -> tuple[RedLineStatus, str]:
     saturated = {one.id for one in suite.evaluations if one.saturated}
     bearing = {one.id for one in load_bearing(suite, line.id)}
     own = [
@@ -222,25 +269,20 @@ def assess_red_line(
         one for one in carrying if one.finding is not Finding.BELOW or one.evaluation in saturated
     ]
     if crossed:
-        status, because = RedLineStatus.CROSSED, "; ".join(_say(one) for one in crossed)
-    elif not carrying or len(carrying) != len(bearing):
-        status, because = RedLineStatus.NOT_RULED_OUT, "no load-bearing evaluation speaks for it"
-    elif open_ones:
-        status, because = RedLineStatus.NOT_RULED_OUT, "; ".join(_say(one) for one in open_ones)
-    elif line.combine == "judgement":
-        status = RedLineStatus.NOT_RULED_OUT
-        because = "the policy leaves the combination of these findings to people"
-    else:
-        status, because = RedLineStatus.RULED_OUT, "; ".join(_say(one) for one in carrying)
-    rule = policy.rule_for(status)
-    return RedLineAssessment(
-        red_line=line.id,
-        status=status,
-        outcome=rule.then,
-        clause=rule.clause,
-        because=because,
-        required_standards=line.required_standards,
-    )
+        return RedLineStatus.CROSSED, "; ".join(_say(one) for one in crossed)
+    if combined_by(suite, line) != "all_load_bearing":
+        return RedLineStatus.NOT_RULED_OUT, _LEFT_OPEN[combined_by(suite, line)]
+    if not carrying or len(carrying) != len(bearing):
+        return RedLineStatus.NOT_RULED_OUT, "no load-bearing evaluation speaks for it"
+    if open_ones:
+        return RedLineStatus.NOT_RULED_OUT, "; ".join(_say(one) for one in open_ones)
+    return RedLineStatus.RULED_OUT, "; ".join(_say(one) for one in carrying)
+
+
+_LEFT_OPEN = {
+    "judgement": "the policy leaves the combination of these findings to people",
+    "withheld": "the publisher withholds the threshold, and the suite does not fill it in",
+}
 
 
 def early_warning(findings: Sequence[EvaluationFinding]) -> bool:

@@ -9,7 +9,6 @@ from include.rsp.canonical import Digest
 from include.rsp.policy import Policy
 from include.rsp.safeguards import StandardJudgement, judge_standard
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import Outcome
 
 
 def judge_required(
@@ -17,23 +16,27 @@ def judge_required(
 ) -> tuple[list[StandardJudgement], bool]:
     """(judgements, whether all hold) of the standards that a verdict's red lines require now.
 
-    Only evidence chained up to `ledger_index` counts. No required standard at all holds nothing.
+    Only evidence chained up to `ledger_index` counts. Documents that the lines require are judged
+    beside the standards: each section has to be filed, with the text attached, for this checkpoint.
+    Nothing required at all holds nothing.
     """
     verdict = state.expect(verdict_digest, r.Verdict)
-    required = sorted(
-        {
-            standard
-            for line in verdict.decision.red_lines
-            if line.outcome is not Outcome.CONTINUE
-            for standard in line.required_standards
-        }
-    )
+    demanding = [line for line in verdict.decision.red_lines if line.demands]
+    standards = sorted({one for line in demanding for one in line.required_standards})
+    documents = sorted({one for line in demanding for one in line.required_documents})
     evidence = {
         digest: piece
         for digest, piece in state.evidence.items()
         if state.index_of[digest] <= ledger_index
     }
-    judged = [judge_standard(policy.standard(standard), evidence, at=at) for standard in required]
+    checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint).digest
+    filed = {
+        digest: piece
+        for digest, piece in evidence.items()
+        if piece.checkpoint == checkpoint and piece.attachment is not None
+    }
+    judged = [judge_standard(policy.standard(one), evidence, at=at) for one in standards]
+    judged += [judge_standard(policy.document(one), filed, at=at) for one in documents]
     return judged, bool(judged) and all(one.holds for one in judged)
 
 

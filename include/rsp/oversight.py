@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from include.rsp import records as r
 from include.rsp.authority import NOTARY
 from include.rsp.canonical import Digest
-from include.rsp.policy import HoldRule
+from include.rsp.policy_parts import HoldRule
 from include.rsp.state import LedgerState, RunState
 from include.rsp.vocabulary import Outcome
 
@@ -28,7 +28,7 @@ def holds_due(
             because = "; ".join(
                 f"{line.red_line} {line.status}: {line.because}"
                 for line in verdict.decision.red_lines
-                if line.outcome is not Outcome.CONTINUE
+                if line.demands
             )
             holds.append(
                 r.Hold(

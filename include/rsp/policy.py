@@ -7,131 +7,32 @@ people sign, so the digest of a policy is the digest of its file.
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from include.rsp.canonical import Document, Identifier
-from include.rsp.vocabulary import Outcome, RedLineStatus
+from include.rsp.canonical import Identifier
+from include.rsp.clause import Clause, refuse_cycles, refuse_doubles, refuse_unknown
+from include.rsp.duties import Duties
+from include.rsp.policy_parts import (
+    Authority,
+    ComputeTrigger,
+    Criterion,
+    Governance,
+    HoldRule,
+    MachineDetermination,
+    OutcomeRule,
+    Preliminary,
+    PretrainingMonitor,
+    RedLine,
+    Response,
+    SignOff,
+    Standard,
+)
+from include.rsp.vocabulary import OccasionKind, RedLineStatus
 
 
-class Clause(Document):
-    """Where the publisher says it."""
-
-    clause: str = Field(min_length=1, description="section of the published text")
-
-
-class RedLine(Clause):
-    """A capability threshold that needs a higher standard than the present one."""
-
-    id: Identifier
-    text: str = Field(min_length=1)
-    required_standards: list[Identifier] = Field(min_length=1)
-    combine: Literal["all_load_bearing", "judgement"]
-
-
-class Criterion(Clause):
-    """One thing that a safeguards standard demands, shown by dated evidence."""
-
-    id: Identifier
-    part: Literal["deployment", "security"]
-    text: str = Field(min_length=1)
-    evidence: Identifier = Field(description="the type of evidence that shows it")
-    max_age_days: float | None = Field(
-        gt=0,
-        description="how old evidence may be; null where the text gives none: any age is stale",
-    )
-
-
-class Standard(Clause):
-    """A safeguards standard. One without criteria is not yet written and can never hold."""
-
-    id: Identifier
-    text: str
-    criteria: list[Criterion]
-
-    @model_validator(mode="after")
-    def _criteria_are_distinct(self) -> Self:
-        refuse_doubles(f"standard {self.id!r}", [criterion.id for criterion in self.criteria])
-        return self
-
-
-class Spacing(Document):
-    """When the next assessment is due, and how far training may go, as effective-compute ratios.
-
-    The distance between the two is the policy's safety buffer.
-    """
-
-    due_ratio: float = Field(gt=1)
-    ceiling_ratio: float | None = Field(
-        gt=1, description="null: the text gives none, the suite must"
-    )
-
-    @model_validator(mode="after")
-    def _ceiling_is_not_below_due(self) -> Self:
-        if self.ceiling_ratio is not None and self.ceiling_ratio < self.due_ratio:
-            raise ValueError(
-                f"ceiling_ratio {self.ceiling_ratio} is below due_ratio {self.due_ratio}: "
-                "training would have to stop before an assessment is due"
-            )
-        return self
-
-
-class ComputeTrigger(Clause):
-    """Assessments by effective compute relative to the last assessed checkpoint."""
-
-    default: Spacing
-    early_warning: Spacing | None = Field(
-        description="after a trigger evaluation fired or could not be read; null: no such rule"
-    )
-    with_safeguards: Spacing | None = Field(
-        description="after a red line was crossed and its standard was determined to hold"
-    )
-
-
-class OutcomeRule(Clause):
-    """What a red line's status leads to."""
-
-    status: RedLineStatus
-    then: Outcome
-
-    @model_validator(mode="after")
-    def _only_ruled_out_continues(self) -> Self:
-        if self.then is Outcome.CONTINUE and self.status is not RedLineStatus.RULED_OUT:
-            raise ValueError(
-                f"status {self.status.value!r} may not lead to 'continue': only a red line that "
-                "is ruled out lets training go on without safeguards"
-            )
-        return self
-
-
-class SignOff(Clause):
-    """Who determines. All the roles sign, in this order, each another person."""
-
-    roles: list[Identifier] = Field(min_length=1)
-    answer_within_hours: float = Field(gt=0)
-
-
-class HoldRule(Clause):
-    """What a hold asks of the trainer. It ends by a permit that the officers signed for."""
-
-    acknowledge_within_seconds: float = Field(gt=0)
-
-
-class Authority(Clause):
-    """How long what the notary signs is good for."""
-
-    permit_days: float = Field(gt=0)
-    lease_seconds: float = Field(gt=0)
-
-
-class MachineDetermination(Clause):
-    """What may be determined without a person. Empty: nothing."""
-
-    outcomes: list[Literal["continue", "genesis"]]
-
-
-class Policy(Document):
+class Policy(Duties):
     """One version of one publisher's policy."""
 
     id: Identifier
@@ -139,33 +40,103 @@ class Policy(Document):
     effective: date
     publisher: str
     source: str
+    levels: list[str] = Field(min_length=1, description="of safeguards, the lowest first")
     red_lines: list[RedLine] = Field(min_length=1)
-    standards: list[Standard] = Field(min_length=1)
+    standards: list[Standard]
     compute_trigger: ComputeTrigger
+    occasions: dict[OccasionKind, Clause] = Field(
+        default_factory=dict, description="the clause behind the other reasons for an assessment"
+    )
+    preliminary: Preliminary | None = None
+    pretraining_monitor: PretrainingMonitor | None = None
+    lineage_floor: Clause | None = Field(
+        default=None, description="a derived model has at least its parent's standard"
+    )
     outcomes: list[OutcomeRule]
+    responses: list[Response] = Field(default_factory=list)
     machine_determination: MachineDetermination
     sign_off: SignOff
     hold: HoldRule
     authority: Authority
+    governance: Governance
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
+        refuse_doubles("levels", self.levels)
         refuse_doubles("red_lines", [line.id for line in self.red_lines])
         refuse_doubles("standards", [standard.id for standard in self.standards])
-        refuse_doubles("outcomes", [rule.status for rule in self.outcomes])
+        refuse_doubles("responses", [response.id for response in self.responses])
         refuse_doubles("sign_off.roles", self.sign_off.roles)
-        known = {standard.id for standard in self.standards}
-        for line in self.red_lines:
-            unknown = sorted(set(line.required_standards) - known)
-            if unknown:
-                raise ValueError(
-                    f"red line {line.id!r} requires standards that are not defined: {unknown} "
-                    f"(expected some of {sorted(known)})"
-                )
-        missing = sorted(set(RedLineStatus) - {rule.status for rule in self.outcomes})
-        if missing:
-            raise ValueError(f"outcomes: no rule for the statuses {missing}")
+        self.check(set(self.governance.roles))
+        self._check_references()
+        self._check_lines_in_order()
+        self._check_outcomes()
         return self
+
+    def _check_references(self) -> None:
+        standards = {standard.id for standard in self.standards}
+        documents = {one.id for one in self.documents if one.required == "red_line"}
+        for standard in self.standards:
+            refuse_unknown(f"standard {standard.id!r}: level", [standard.level], set(self.levels))
+        for line in self.red_lines:
+            where = f"red line {line.id!r}"
+            refuse_unknown(f"{where}: required_standards", line.required_standards, standards)
+            refuse_unknown(f"{where}: required_documents", line.required_documents, documents)
+        if self.pretraining_monitor:
+            refuse_unknown("pretraining_monitor", [self.pretraining_monitor.standard], standards)
+        roles, named = set(self.governance.roles), self.governance
+        refuse_unknown("sign_off.roles", self.sign_off.roles, roles)
+        refuse_unknown("governance", [*named.propose, *named.approve, *named.consult], roles)
+        for response in self.responses:
+            refuse_unknown(f"response {response.id!r}: people", response.people, roles)
+        judged = [one.id for one in self.red_lines if one.decides and one.combine == "judgement"]
+        if judged and "continue" in self.machine_determination.outcomes:
+            raise ValueError(
+                f"machine_determination: 'continue' is not a machine's to say while {judged} are "
+                "left to people's judgement"
+            )
+
+    def _check_lines_in_order(self) -> None:
+        lines = {line.id: line for line in self.red_lines}
+        refuse_cycles("next", {line.id: line.next for line in self.red_lines})
+        before: set[str] = set()
+        for line in self.red_lines:
+            if line.next is not None:
+                refuse_unknown(f"red line {line.id!r}: next", [line.next], set(lines))
+            late = sorted(set(line.ruled_out_by) - before)
+            if late:
+                raise ValueError(
+                    f"red line {line.id!r}: ruled_out_by names {late}, which must be listed before "
+                    "it (so that no line can rule itself out)"
+                )
+            before.add(line.id)
+
+    def _check_outcomes(self) -> None:
+        deciding = [line.id for line in self.red_lines if line.decides]
+        reached = set()
+        for status in RedLineStatus:
+            for line in deciding:
+                rules = [index for index, one in enumerate(self.outcomes) if one.fits(status, line)]
+                if not rules:
+                    raise ValueError(f"outcomes: no rule for {line!r} when it is {status.value!r}")
+                reached.add(rules[0])
+        for index, rule in enumerate(self.outcomes):
+            refuse_unknown(f"outcomes.{index}", rule.lines or [], set(deciding))
+            if index not in reached:
+                raise ValueError(
+                    f"outcomes.{index} ({rule.status.value} -> {rule.then.value}) can never be "
+                    "reached: rules before it fit first"
+                )
+        ways = {self.outcomes[index].then.value for index in reached}
+        follows = {one.id: one.after for one in self.responses}
+        for response in self.responses:
+            refuse_unknown(
+                f"response {response.id!r}: after (an outcome that some rule leads to, or another "
+                "response)",
+                [response.after],
+                ways | follows.keys(),
+            )
+        refuse_cycles("responses", follows)
 
     def red_line(self, red_line_id: str) -> RedLine:
         """The red line of that id; KeyError when the policy has none."""
@@ -175,12 +146,38 @@ class Policy(Document):
         """The standard of that id; KeyError when the policy has none."""
         return {standard.id: standard for standard in self.standards}[standard_id]
 
-    def rule_for(self, status: RedLineStatus) -> OutcomeRule:
-        """The outcome rule for a status (there is always exactly one)."""
-        return {rule.status: rule for rule in self.outcomes}[status]
+    def document(self, document_id: str) -> Standard:
+        """A required document as a standard: each of its sections is a criterion to be filed."""
+        rule = {one.id: one for one in self.documents}[document_id]
+        return Standard(
+            id=rule.id,
+            clause=rule.clause,
+            level=self.levels[0],
+            text=rule.text,
+            criteria=[
+                Criterion(
+                    id=section.id,
+                    clause=rule.clause,
+                    part="document",
+                    text=section.text,
+                    evidence=rule.id,
+                    max_age_days=rule.max_age_days,
+                )
+                for section in rule.sections
+            ],
+        )
 
+    def rule_for(self, status: RedLineStatus, red_line: str) -> OutcomeRule:
+        """The outcome rule for a status of a line (the schema checks that there is one)."""
+        return next(rule for rule in self.outcomes if rule.fits(status, red_line))
 
-def refuse_doubles(where: str, ids: list[str]) -> None:
-    doubles = sorted({one for one in ids if ids.count(one) > 1})
-    if doubles:
-        raise ValueError(f"{where}: {doubles} stand there more than once (expected distinct)")
+    def is_entry(self, line: RedLine) -> bool:
+        """Whether a line is the first of its ladder: not the `next` of another one."""
+        return line.decides and all(one.next != line.id for one in self.red_lines)
+
+    def level_of(self, line: RedLine) -> int:
+        """Index in `levels` of the highest level that a line requires; 0 when it names none."""
+        return max(
+            (self.levels.index(self.standard(one).level) for one in line.required_standards),
+            default=0,
+        )

@@ -8,7 +8,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Document, Identifier
-from include.rsp.policy import refuse_doubles
+from include.rsp.clause import refuse_doubles
+from include.rsp.errors import InvalidDocument
+from include.rsp.policy import Policy
 from include.rsp.vocabulary import EvaluationRole, Finding, RedLineStatus
 
 
@@ -47,38 +49,32 @@ class PublishedEvaluation(Document):
         return self
 
 
-class PublishedLine(Document):
-    """A red line in the replay: whether it sets the present standard, and what rules it out."""
-
-    id: Identifier
-    entry: bool = Field(description="decides the present standard; else asked as a follow-up")
-    ruled_out_by: list[Identifier]
-
-
 class PublishedRules(Document):
     """The rules of a replay, stated before any model is scored."""
 
     policy: str
     buffer: float = Field(ge=0, lt=1, description="share of the limit")
-    baseline_level: int
-    lines: list[PublishedLine] = Field(min_length=1)
     domains: dict[str, Identifier]
     evaluations: list[PublishedEvaluation] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        refuse_doubles("lines", [one.id for one in self.lines])
         refuse_doubles("evaluations", [one.id for one in self.evaluations])
-        known: set[str] = set()
-        for line in self.lines:
-            unknown = set(line.ruled_out_by) - known
-            if unknown:
-                raise ValueError(f"line {line.id!r}: {sorted(unknown)} must be listed before it")
-            known.add(line.id)
+        return self
+
+    def check_against(self, policy: Policy) -> None:
+        """Refuse rules that speak of red lines which the policy does not have.
+
+        Raises:
+            InvalidDocument: with the names.
+        """
+        known = {line.id for line in policy.red_lines}
         named = {one.red_line for one in self.evaluations} | set(self.domains.values())
         if named - known:
-            raise ValueError(f"lines {sorted(named - known)} are not defined")
-        return self
+            raise InvalidDocument(
+                f"The replay's rules name the red lines {sorted(named - known)}, which policy "
+                f"{policy.id} {policy.version} does not have (expected some of {sorted(known)})."
+            )
 
     def rule_for(self, evaluation: str) -> PublishedEvaluation | None:
         """The rule whose words all stand in the printed name; the first of them in the file."""
@@ -135,6 +131,6 @@ class ModelReplay(Document):
     model: str
     lines: list[LineStatus]
     findings: list[PublishedFinding]
-    level: int = Field(description="the safeguards level that the entry lines require")
+    level: str = Field(description="the safeguards level that the entry lines require")
     decided: bool
     because: str

@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 
 from include.rsp.policy import Policy
+from include.rsp.policy_parts import RedLine
 from include.rsp.published import (
     LineStatus,
     ModelReplay,
     PublishedFinding,
-    PublishedLine,
     PublishedResult,
     PublishedRules,
     Reading,
@@ -99,41 +99,36 @@ def replay_model(
         for one in sorted(results, key=lambda one: (one.evaluation, one.row))
     ]
     statuses: dict[str, LineStatus] = {}
-    for line in rules.lines:
+    for line in policy.red_lines:
         own = [one for one in findings if one.red_line == line.id]
-        statuses[line.id] = _status(line, own, statuses, reading, _unreported(rules, line, results))
-    entries = [one for one in statuses.values() if one.entry]
-    need = {one.red_line: required_level(policy, one.red_line) for one in entries}
-    shown = max(
-        (
-            need[one.red_line]
-            for one in entries
-            if one.decided and one.status is not RedLineStatus.RULED_OUT
-        ),
-        default=rules.baseline_level,
-    )
-    open_ones = [one for one in entries if not one.decided and need[one.red_line] > shown]
-    level = max([shown, *(need[one.red_line] for one in open_ones)])
-    deciding = open_ones or [one for one in entries if one.decided]
+        found = _status(line, own, statuses, reading, _unreported(rules, line, results))
+        statuses[line.id] = found.model_copy(update={"entry": policy.is_entry(line)})
+    entries = [line for line in policy.red_lines if statuses[line.id].entry]
+    shown = [
+        policy.level_of(line)
+        for line in entries
+        if statuses[line.id].decided and statuses[line.id].status is not RedLineStatus.RULED_OUT
+    ]
+    decided = max(shown, default=0)
+    open_ones = [
+        line
+        for line in entries
+        if not statuses[line.id].decided and policy.level_of(line) > decided
+    ]
+    level = max([decided, *(policy.level_of(line) for line in open_ones)])
+    deciding = open_ones or [line for line in entries if statuses[line.id].decided]
     return ModelReplay(
         model=results[0].model if results else "",
         lines=list(statuses.values()),
         findings=findings,
-        level=level,
+        level=policy.levels[level],
         decided=not open_ones,
-        because="; ".join(f"{one.red_line}: {one.because}" for one in deciding),
+        because="; ".join(f"{line.id}: {statuses[line.id].because}" for line in deciding),
     )
 
 
-def required_level(policy: Policy, red_line: str) -> int:
-    """The highest safeguards level among a line's required standards (asl-3-security: 3)."""
-    names = policy.red_line(red_line).required_standards
-    levels = [int(found[1]) for name in names if (found := re.match(r"asl-(\d+)", name))]
-    return max(levels, default=0)
-
-
 def _status(
-    line: PublishedLine,
+    line: RedLine,
     own: Sequence[PublishedFinding],
     before: dict[str, LineStatus],
     reading: Reading,
@@ -152,12 +147,12 @@ def _status(
                 RedLineStatus.RULED_OUT, True, f"{implied[0]} is ruled out, which suffices"
             )  # fmt: skip
     return LineStatus(
-        red_line=line.id, status=status, decided=decided, entry=line.entry, because=because
+        red_line=line.id, status=status, decided=decided, entry=False, because=because
     )
 
 
 def _unreported(
-    rules: PublishedRules, line: PublishedLine, results: Sequence[PublishedResult]
+    rules: PublishedRules, line: RedLine, results: Sequence[PublishedResult]
 ) -> list[str]:
     """The load-bearing evaluations of a line of which nothing was published."""
     named = {rule.id for one in results if (rule := rules.rule_for(one.evaluation))}

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.evidence_check import CLOCK_TOLERANCE
-from include.rsp.policy import Criterion, Standard
+from include.rsp.policy_parts import Criterion, Standard
 from include.rsp.results import BlobRef
 from include.rsp.vocabulary import CriterionOutcome
 
@@ -24,6 +24,9 @@ class SafeguardEvidence(Document):
     statement: str = Field(min_length=1)
     collected_at: Moment
     collector: str = Field(min_length=1)
+    checkpoint: Digest | None = Field(
+        default=None, description="the checkpoint it is about; null: the standard in general"
+    )
     attachment: BlobRef | None
     simulated: bool
 

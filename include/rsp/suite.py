@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Document, Identifier
-from include.rsp.policy import Policy, Spacing, refuse_doubles
+from include.rsp.clause import refuse_doubles
+from include.rsp.policy import Policy
+from include.rsp.policy_parts import RedLine, Spacing
 from include.rsp.vocabulary import EvaluationRole
 
+SpacingName = Literal["default", "early_warning", "with_safeguards"]
+Ratio = Annotated[float, Field(gt=1)]
 MethodName = Literal["wilson@1", "clopper_pearson@1", "cluster_robust@1"]
+
+
+SPACING_NAMES: tuple[SpacingName, ...] = get_args(SpacingName)
 
 
 class Limits(Document):
@@ -112,8 +119,16 @@ class Suite(Document):
     policy: Identifier
     note: str
     genesis: Genesis
-    ceilings: dict[Literal["default", "early_warning", "with_safeguards"], float] = Field(
+    due_ratios: dict[SpacingName, Ratio] = Field(
+        default_factory=dict, description="due ratios where the policy's text gives none"
+    )
+    ceilings: dict[SpacingName, Ratio] = Field(
         default_factory=dict, description="ceiling ratios where the policy's text gives none"
+    )
+    combine: dict[Identifier, Literal["all_load_bearing"]] = Field(
+        default_factory=dict,
+        description="red lines that the text leaves to people or withholds, and how the lab's "
+        "evaluations are combined for the recommendation on them; people still determine",
     )
     stand_still_seconds: float = Field(
         gt=0, description="an occasion without progress for this long is offered again"
@@ -143,16 +158,42 @@ def problems_between(policy: Policy, suite: Suite) -> list[str]:
                 f"(expected one of {sorted(lines)})"
             )
     for line in policy.red_lines:
-        if line.combine == "all_load_bearing" and not load_bearing(suite, line.id):
-            problems.append(f"red line {line.id!r} has no load-bearing evaluation to rule it out")
+        problems += _problems_with_line(suite, line)
+    open_ones = {line.id for line in policy.red_lines if line.combine != "all_load_bearing"}
+    for name in sorted(suite.combine.keys() - open_ones):
+        problems.append(
+            f"suite.combine names {name!r}, which the policy does not leave open "
+            f"(expected some of {sorted(open_ones)})"
+        )
     triggers = [one for one in suite.evaluations if one.role is EvaluationRole.TRIGGER]
     if policy.compute_trigger.early_warning and not triggers:
         problems.append("the policy asks for an early warning, and no evaluation is a trigger")
-    for name in ("default", "early_warning", "with_safeguards"):
+    return problems + _problems_with_spacing(policy, suite)
+
+
+def _problems_with_line(suite: Suite, line: RedLine) -> list[str]:
+    if combined_by(suite, line) == "all_load_bearing" and not load_bearing(suite, line.id):
+        return [f"red line {line.id!r} has no load-bearing evaluation to rule it out"]
+    has_any = any(one.red_line == line.id for one in suite.evaluations)
+    if line.decides and not has_any and not line.ruled_out_by:
+        return [f"red line {line.id!r} has no evaluation, and no other line rules it out"]
+    return []
+
+
+def _problems_with_spacing(policy: Policy, suite: Suite) -> list[str]:
+    problems = []
+    for name in SPACING_NAMES:
         spacing: Spacing | None = getattr(policy.compute_trigger, name)
+        if spacing and spacing.due_ratio is None and name not in suite.due_ratios:
+            problems.append(f"neither policy nor suite gives a due ratio for {name}")
         if spacing and spacing.ceiling_ratio is None and name not in suite.ceilings:
             problems.append(f"neither policy nor suite gives a ceiling for compute_trigger.{name}")
     return problems
+
+
+def combined_by(suite: Suite, line: RedLine) -> str:
+    """How a line's findings are combined: the policy's rule, or the suite's where it is open."""
+    return suite.combine.get(line.id, line.combine)
 
 
 def load_bearing(suite: Suite, red_line_id: str) -> list[Evaluation]:
@@ -166,17 +207,15 @@ def load_bearing(suite: Suite, red_line_id: str) -> list[Evaluation]:
     ]
 
 
-def spacing_of(
-    policy: Policy, suite: Suite, name: Literal["default", "early_warning", "with_safeguards"]
-) -> tuple[float, float]:
+def spacing_of(policy: Policy, suite: Suite, name: SpacingName) -> tuple[float, float]:
     """(due ratio, ceiling ratio); where the policy has no such rule, its default applies."""
     spacing: Spacing | None = getattr(policy.compute_trigger, name)
     if spacing is None:
         return spacing_of(policy, suite, "default")
-    ceiling = spacing.ceiling_ratio
-    suite_ceiling = suite.ceilings.get(name)
-    if ceiling is None:
-        ceiling = suite_ceiling if suite_ceiling is not None else 1.0
-    elif suite_ceiling is not None:
-        ceiling = min(ceiling, suite_ceiling)
-    return spacing.due_ratio, ceiling
+    due = _smaller(spacing.due_ratio, suite.due_ratios.get(name))
+    return due, _smaller(spacing.ceiling_ratio, suite.ceilings.get(name))
+
+
+def _smaller(policy: float | None, suite: float | None) -> float:
+    """A suite may tighten what the text says; where neither says anything, nothing is allowed."""
+    return min((one for one in (policy, suite) if one is not None), default=1.0)

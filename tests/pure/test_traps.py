@@ -13,7 +13,7 @@ import pytest
 from include.adapters.validation import nothing_to_validate
 from include.rsp.decision import NO_EVIDENCE, decide
 from include.rsp.errors import InvalidDocument, Refused
-from include.rsp.policy import Standard
+from include.rsp.policy_parts import Standard
 from include.rsp.safeguards import judge_standard
 from include.rsp.statistics import NotApplicable, estimate
 from include.rsp.vocabulary import Outcome, RedLineStatus
@@ -54,7 +54,7 @@ def test_an_empty_selection_is_an_error() -> None:
     with pytest.raises(InvalidDocument):
         toy_suite(none)
     assert not judge_standard(
-        Standard(id="empty", clause="1", text="", criteria=[]), {}, at=START
+        Standard(id="empty", clause="1", level="4", text="", criteria=[]), {}, at=START
     ).holds
 
 

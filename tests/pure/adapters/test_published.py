@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from include.adapters import published_files as files
+from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.cli.main import app
 from include.rsp.errors import InvalidDocument
 
+LAW = read_policy(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes(), where="RSP 2.2")
 RESULTS = files.PUBLISHED / "published_results.csv"
 HEADER = (
     "model,release_date,framework_version,domain,evaluation,threshold,threshold_direction,score,"
@@ -118,4 +120,4 @@ def test_rules_that_contradict_themselves_are_refused(tmp_path: Path) -> None:
     ):
         path.write_text(text.replace(old, new))
         with pytest.raises(InvalidDocument, match=says):
-            files.read_rules(path)
+            files.read_rules(path).check_against(LAW)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.canonical import digest_of
 from include.rsp.decision import Decision, Evidence, decide
-from include.rsp.policy import Standard
+from include.rsp.policy_parts import Standard
 from include.rsp.safeguards import SafeguardEvidence, judge_standard
 from include.rsp.suite import Suite, problems_between, spacing_of
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus
@@ -19,29 +19,32 @@ POLICY = read_policy(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes(), whe
 LINES = {
     "cbrn-3": ["asl-3-deployment", "asl-3-security"],
     "cbrn-4": ["asl-4-deployment", "asl-4-security"],
-    "ai-rnd-4": ["asl-3-security", "affirmative-case"],
-    "ai-rnd-5": ["asl-4-security", "affirmative-case"],
+    "ai-rnd-4": ["asl-3-security"],
+    "ai-rnd-5": ["asl-4-security"],
 }
-NEVER = ["asl-4-deployment", "asl-4-security", "affirmative-case"]
+FURTHER = {"cbrn-4", "ai-rnd-5"}
+NEVER = ["asl-4-deployment", "asl-4-security"]
 
 
-def small_suite(**ceilings: float) -> Suite:
+def small_suite(*, combined: bool = False, **ceilings: float) -> Suite:
     """A made-up suite: one load-bearing evaluation for each red line."""
 
     def change(plain: dict[str, Any]) -> None:
         one = plain["evaluations"][0]
         plain |= {"id": "made-up", "policy": "anthropic-rsp", "ceilings": ceilings}
+        plain["combine"] = dict.fromkeys(LINES, "all_load_bearing") if combined else {}
         plain["evaluations"] = [one | {"id": f"on-{line}", "red_line": line} for line in LINES]
 
     return toy_suite(change)
 
 
 SUITE = small_suite(default=6)
+COMBINED = small_suite(combined=True, default=6)
 
 
-def decided(evidence: dict[str, Evidence]) -> Decision:
+def decided(evidence: dict[str, Evidence], suite: Suite = SUITE) -> Decision:
     return decide(
-        POLICY, SUITE, evidence,
+        POLICY, suite, evidence,
         checkpoint=CHECKPOINT, checkpoint_at=START, at=START + timedelta(minutes=5),
     )  # fmt: skip
 
@@ -50,9 +53,11 @@ def all_scored(right: int) -> Decision:
     return decided({one.id: make_evidence(one, right) for one in SUITE.evaluations})
 
 
-def all_shown(standard: Standard) -> dict[str, SafeguardEvidence]:
-    """Evidence that every criterion of every standard is met, made out to one standard."""
-    every = [criterion for one in POLICY.standards for criterion in one.criteria]
+def all_shown(
+    standard: Standard, among: Sequence[Standard] = POLICY.standards
+) -> dict[str, SafeguardEvidence]:
+    """Evidence that every criterion of some standards is met, made out to one of them."""
+    every = [criterion for one in among for criterion in one.criteria]
     pieces = [
         SafeguardEvidence(
             standard=standard.id,
@@ -84,12 +89,15 @@ def clauses(plain: Any) -> Iterator[str]:
 def test_it_is_version_2_2_with_its_four_red_lines() -> None:
     assert (POLICY.id, POLICY.version) == ("anthropic-rsp", "2.2")
     assert POLICY.effective.isoformat() == "2025-05-14"
-    assert {line.id: line.required_standards for line in POLICY.red_lines} == LINES
+    deciding = [line for line in POLICY.red_lines if line.decides]
+    assert {line.id: line.required_standards for line in deciding} == LINES
+    assert {line.id for line in deciding if not POLICY.is_entry(line)} == FURTHER
+    assert all(line.baseline for line in deciding)
 
 
 def test_every_clause_names_the_version() -> None:
-    found = list(clauses(POLICY.model_dump()))
-    assert len(found) == 32  # 4 red lines, 5 standards, 15 criteria, 3 outcomes, 5 single rules
+    found = [one for one in clauses(POLICY.model_dump()) if "Redline's" not in one]
+    assert len(found) > 50
     assert all("RSP 2.2" in one for one in found)
 
 
@@ -108,19 +116,56 @@ def test_nothing_is_determined_by_a_machine() -> None:
     ],
     ids=["no evidence", "all low", "near", "crossed"],
 )
-def test_whatever_is_scored_the_safeguards_must_be_verified(
+def test_whatever_is_scored_nothing_continues_by_numbers_alone(
     decision: Decision, status: RedLineStatus
 ) -> None:
-    assert [line.red_line for line in decision.red_lines] == list(LINES)
     for line in decision.red_lines:
-        assert (line.status, line.outcome) == (status, Outcome.VERIFY_SAFEGUARDS)
-    assert decision.recommendation is Outcome.VERIFY_SAFEGUARDS
+        if line.red_line in LINES:
+            expected = Outcome.PAUSE if line.red_line in FURTHER else Outcome.VERIFY_SAFEGUARDS
+            assert (line.status, line.outcome) == (status, expected)
+        else:
+            assert line.outcome is None
+    assert decision.recommendation is Outcome.PAUSE
 
 
 def test_perfect_low_scores_are_left_to_judgement() -> None:
     decision = all_scored(0)
     assert all(one.finding is Finding.BELOW for one in decision.findings)
     assert all("to people" in line.because for line in decision.red_lines)
+
+
+def test_a_lab_may_say_how_its_evaluations_combine_and_people_still_determine() -> None:
+    low = {one.id: make_evidence(one, 0) for one in COMBINED.evaluations}
+    assert decided(low, COMBINED).recommendation is Outcome.CONTINUE
+    assert decided({}, COMBINED).recommendation is Outcome.PAUSE
+    assert "continue" not in POLICY.machine_determination.outcomes
+
+
+def test_the_follow_up_decides_once_the_first_line_is_not_ruled_out() -> None:
+    """CBRN-3 crossed: ASL-3 is to be verified only if CBRN-4 is shown to be far away (§5)."""
+    scores = dict.fromkeys(LINES, 0) | {"cbrn-3": 200}
+    clear = {one.id: make_evidence(one, scores[one.red_line]) for one in COMBINED.evaluations}
+    assert decided(clear, COMBINED).recommendation is Outcome.VERIFY_SAFEGUARDS
+    del clear["on-cbrn-4"]
+    decision = decided(clear, COMBINED)
+    assert decision.recommendation is Outcome.PAUSE
+    line = next(one for one in decision.red_lines if one.red_line == "cbrn-4")
+    assert (line.status, line.follow_up_of) == (RedLineStatus.NOT_RULED_OUT, "cbrn-3")
+
+
+def test_without_the_weaker_capability_the_stronger_one_is_ruled_out_as_well() -> None:
+    low = {one.id: make_evidence(one, 0) for one in COMBINED.evaluations if "4" not in one.id}
+    low["on-ai-rnd-4"] = make_evidence(COMBINED.evaluation("on-ai-rnd-4"), 0)
+    line = next(one for one in decided(low, COMBINED).red_lines if one.red_line == "cbrn-4")
+    assert line.status is RedLineStatus.RULED_OUT
+    assert "cbrn-3 is ruled out" in line.because
+
+
+def test_the_affirmative_case_is_needed_for_the_checkpoint_itself() -> None:
+    case = POLICY.document("affirmative-case")
+    assert [one.id for one in case.criteria] == ["misalignment-risks", "misalignment-mitigations"]
+    assert not judge_standard(case, {}, at=START).holds
+    assert judge_standard(case, all_shown(case, [case]), at=START).holds
 
 
 @pytest.mark.parametrize("name", NEVER)

@@ -171,6 +171,7 @@ def test_a_saturated_evaluation_neither_rules_out_nor_in() -> None:
 def test_what_the_policy_leaves_to_judgement_is_never_ruled_out_by_numbers() -> None:
     def leave(plain: dict[str, Any]) -> None:
         plain["red_lines"][0]["combine"] = "judgement"
+        plain["machine_determination"]["outcomes"] = ["genesis"]
 
     decision = decide(
         toy_policy(leave), SUITE, make_all_evidence(SUITE),

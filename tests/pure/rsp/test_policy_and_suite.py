@@ -11,6 +11,13 @@ from include.rsp.suite import problems_between, spacing_of
 from tests.support.factories import POLICY_BYTES, SUITE_BYTES, changed, toy_policy, toy_suite
 
 FAR = {"rule_out": 1.2, "rule_in": 1.2, "buffer": 0.1}
+DEADLINE = {"id": "soon", "clause": "1", "text": "x", "within": {"amount": 1, "unit": "days"}}
+NOTICE = {"id": "tell", "clause": "1", "to": ["board"], "event": "verdict", "before_permit": True}
+RESPONSE = {
+    "id": "act", "clause": "1", "after": "pause", "condition": None, "actions": ["pause"],
+    "resume_when": None,
+}  # fmt: skip
+MONITOR = {"clause": "1", "ratio": 1, "standard": "none"}
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -29,21 +36,54 @@ def set_at(*path: str | int, to: Any) -> Change:
     [
         (set_at("extra", to=1), "Extra inputs"),
         (set_at("red_lines", to=[]), "at least 1"),
-        (set_at("red_lines", 0, "required_standards", to=["none"]), "not defined"),
+        (set_at("red_lines", 0, "required_standards", to=["none"]), "names \\['none'\\]"),
         (set_at("outcomes", 1, "then", to="continue"), "may not lead to 'continue'"),
         (set_at("outcomes", 2, "then", to="continue"), "may not lead to 'continue'"),
-        (set_at("outcomes", to=[]), "no rule for the statuses"),
+        (set_at("outcomes", to=[]), "no rule for 'addition-2'"),
         (set_at("compute_trigger", "default", "ceiling_ratio", to=3), "below due_ratio"),
         (set_at("compute_trigger", "default", "due_ratio", to="four"), "due_ratio"),
         (set_at("sign_off", "roles", to=["rso", "rso"]), "more than once"),
         (set_at("sign_off", "roles", to=[]), "at least 1"),
         (set_at("machine_determination", "outcomes", to=["pause"]), "machine_determination"),
         (set_at("red_lines", 0, "clause", to=""), "clause"),
+        (set_at("red_lines", 0, "required_standards", to=[]), "neither a standard nor a document"),
+        (set_at("red_lines", 0, "required_documents", to=["a-case"]), "required_documents names"),
+        (set_at("red_lines", 0, "next", to="nowhere"), "next names"),
+        (set_at("red_lines", 0, "next", to="addition-2"), "is a circle"),
+        (set_at("red_lines", 0, "ruled_out_by", to=["addition-2"]), "must be listed before"),
+        (set_at("red_lines", 0, "combine", to="judgement"), "is not a machine's to say"),
+        (set_at("standards", 0, "level", to="TOY-9"), "level names"),
+        (set_at("sign_off", "roles", to=["rso", "cto"]), "sign_off.roles names"),
+        (set_at("governance", "approve", to=["owner"]), "governance names"),
+        (set_at("deadlines", to=[DEADLINE]), "deadlines.0.event: Field required"),
+        (set_at("deadlines", to=[DEADLINE | {"event": "soon"}]), "deadlines.0.event: Input should"),
+        (set_at("notices", to=[NOTICE]), "notice 'tell' names"),
+        (set_at("responses", to=[RESPONSE | {"after": "nothing"}]), "after .* names"),
+        (set_at("responses", to=[RESPONSE | {"after": "act"}]), "is a circle"),
+        (set_at("responses", to=[RESPONSE, RESPONSE]), "more than once"),
+        (set_at("pretraining_monitor", to=MONITOR), "pretraining_monitor names"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(change: Change, message: str) -> None:
     with pytest.raises(InvalidDocument, match=message):
         toy_policy(change)
+
+
+def test_an_outcome_that_nobody_can_reach_is_refused() -> None:
+    def shadow(plain: dict[str, Any]) -> None:
+        plain["outcomes"].append({"status": "crossed", "then": "pause", "clause": "1"})
+
+    with pytest.raises(InvalidDocument, match=r"outcomes\.3 .* never be reached"):
+        toy_policy(shadow)
+
+
+def test_a_response_to_an_outcome_that_no_rule_leads_to_is_refused() -> None:
+    def mild(plain: dict[str, Any]) -> None:
+        plain["outcomes"][1]["then"] = "verify_safeguards"
+        plain["responses"] = [RESPONSE]
+
+    with pytest.raises(InvalidDocument, match=r"after .* names \['pause'\]"):
+        toy_policy(mild)
 
 
 @pytest.mark.parametrize(
@@ -77,10 +117,29 @@ def test_what_is_no_policy_says_so(content: bytes) -> None:
         (set_at("policy", to="other"), "is for policy"),
         (set_at("evaluations", 0, "red_line", to="other"), "names the red line"),
         (set_at("evaluations", 0, "load_bearing", to=False), "no load-bearing evaluation"),
+        (set_at("combine", to={"addition-2": "all_load_bearing"}), "does not leave open"),
     ],
 )
 def test_a_suite_must_fit_its_policy(change: Change, message: str) -> None:
     assert any(message in one for one in problems_between(toy_policy(), toy_suite(change)))
+
+
+def test_a_red_line_that_nothing_can_rule_out_is_a_problem() -> None:
+    def withhold(plain: dict[str, Any]) -> None:
+        line = plain["red_lines"][0] | {"id": "hidden", "combine": "withheld"}
+        plain["red_lines"].append(line)
+
+    problems = problems_between(toy_policy(withhold), toy_suite())
+    assert problems == ["red line 'hidden' has no evaluation, and no other line rules it out"]
+
+
+def test_a_ratio_that_nobody_gives_is_a_problem_and_allows_nothing() -> None:
+    policy = toy_policy(set_at("compute_trigger", "default", "due_ratio", to=None))
+    assert any("due ratio" in one for one in problems_between(policy, toy_suite()))
+    assert spacing_of(policy, toy_suite(), "default") == (1, 6)
+    filled = toy_suite(set_at("due_ratios", to={"default": 3}))
+    assert problems_between(policy, filled) == []
+    assert spacing_of(policy, filled, "default") == (3, 6)
 
 
 def test_a_ceiling_that_nobody_gives_is_a_problem() -> None:

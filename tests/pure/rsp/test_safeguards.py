@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from include.rsp.canonical import digest_of
-from include.rsp.policy import Standard
+from include.rsp.policy_parts import Standard
 from include.rsp.safeguards import SafeguardEvidence, judge_standard
 from include.rsp.vocabulary import CriterionOutcome
 from tests.support.factories import START, toy_policy
@@ -83,7 +83,7 @@ def test_the_newest_evidence_decides_and_a_tie_goes_against_the_criterion() -> N
 
 
 def test_a_standard_without_criteria_never_holds() -> None:
-    unwritten = Standard(id="asl-4", clause="1", text="not written", criteria=[])
+    unwritten = Standard(id="asl-4", clause="1", level="4", text="not written", criteria=[])
     assert not judge_standard(unwritten, {}, at=START).holds
 
 
