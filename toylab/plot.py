@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from include.rsp import records as r
-from include.rsp.decision import EvaluationFinding
+from include.rsp.finding import EvaluationFinding
 from include.rsp.state import LedgerState
 from toylab.narrator import X_FLOP
 

@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 from include.adapters.policy_files import explain
 from include.rsp.canonical import Digest, Document, Moment
 from include.rsp.clause import refuse_doubles
-from include.rsp.decision import Evidence
 from include.rsp.errors import InvalidDocument
+from include.rsp.finding import Evidence
 from include.rsp.results import EvaluationRun, Sample
 
 

@@ -15,8 +15,9 @@ from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.authority import Rules
 from include.rsp.canonical import Digest
-from include.rsp.decision import Decision, Evidence, decide
+from include.rsp.decision import Decision, decide
 from include.rsp.errors import InvalidDocument
+from include.rsp.finding import Evidence
 from include.rsp.forecast import Forecast, ForecastPoint, forecast
 from include.rsp.results import BlobRef, Sample, SampleTable
 from include.rsp.state import AssessmentState, LedgerState

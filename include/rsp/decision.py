@@ -8,19 +8,15 @@ load-bearing evaluation leaves its red line `not_ruled_out`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
 from pydantic import Field
 
 from include.rsp.canonical import Document, Identifier
-from include.rsp.evidence_check import problems_with_run, problems_with_samples
+from include.rsp.finding import NO_EVIDENCE, EvaluationFinding, Evidence, find, in_words
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine
-from include.rsp.results import EvaluationRun, Sample
-from include.rsp.statistics import NotApplicable, estimate
-from include.rsp.suite import Evaluation, Suite, combined_by, load_bearing, spacing_of
+from include.rsp.suite import Suite, combined_by, load_bearing, spacing_of
 from include.rsp.vocabulary import (
     EvaluationRole,
     Finding,
@@ -28,26 +24,6 @@ from include.rsp.vocabulary import (
     RedLineStatus,
     most_restrictive,
 )
-
-
-class EvaluationFinding(Document):
-    """What one evaluation showed, with everything needed to see why."""
-
-    evaluation: Identifier
-    version: str
-    red_line: Identifier
-    role: EvaluationRole
-    finding: Finding | None
-    value: float | None
-    lower: float | None
-    upper: float | None
-    n: int
-    method: str
-    confidence: float
-    rule_out: float | None
-    rule_in: float | None
-    buffer: float | None
-    problems: list[str]
 
 
 class RedLineAssessment(Document):
@@ -79,18 +55,6 @@ class Decision(Document):
     recommendation: Outcome
     due_ratio: float
     ceiling_ratio: float
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What there is for one evaluation. `valid` is None when nobody validated it."""
-
-    run: EvaluationRun | None
-    samples: Sequence[Sample] | None
-    valid: bool | None
-
-
-NO_EVIDENCE = Evidence(run=None, samples=None, valid=None)
 
 
 def decide(
@@ -135,83 +99,6 @@ def decide(
         due_ratio=due,
         ceiling_ratio=ceiling,
     )
-
-
-def find(
-    evaluation: Evaluation,
-    evidence: Evidence,
-    *,
-    checkpoint: str,
-    checkpoint_at: datetime,
-    at: datetime,
-) -> EvaluationFinding:
-    """What one evaluation shows.
-
-    It is `below` only if all of this holds: (1) the run is complete, validated, of this
-    checkpoint and version, fresh, fully elicited and its controls behaved; (2) the samples are
-    complete, unique, in range and enough; (3) the named method applies; (4) the upper bound plus
-    the buffer is under the rule-out limit. It is `crossed` once the estimate reaches the rule-in
-    limit, `near` between the two, and `inconclusive` when (1), (2) or (3) fails.
-    """
-    problems = problems_with_run(  # (1)
-        evaluation,
-        evidence.run,
-        valid=evidence.valid,
-        checkpoint=checkpoint,
-        checkpoint_at=checkpoint_at,
-        at=at,
-    )
-    samples = list(evidence.samples or ())
-    problems += problems_with_samples(evaluation, samples)  # (2)
-    ordered = sorted(samples, key=lambda sample: (sample.sample_id, sample.epoch))
-    value = lower = upper = None
-    if not problems:
-        try:  # (3)
-            estimated = estimate(
-                evaluation.method,
-                np.array([_counted(evaluation, one) for one in ordered], dtype=np.float64),
-                np.array([one.sample_id for one in ordered], dtype=np.str_),
-                confidence=evaluation.confidence,
-            )
-            value, lower, upper = estimated.value, estimated.lower, estimated.upper
-        except NotApplicable as error:
-            problems.append(str(error))
-    limits = evaluation.limits
-    return EvaluationFinding(
-        evaluation=evaluation.id,
-        version=evaluation.version,
-        red_line=evaluation.red_line,
-        role=evaluation.role,
-        finding=_finding(evaluation, value, upper),
-        value=value,
-        lower=lower,
-        upper=upper,
-        n=len(ordered),
-        method=evaluation.method,
-        confidence=evaluation.confidence,
-        rule_out=limits.rule_out if limits else None,
-        rule_in=limits.rule_in if limits else None,
-        buffer=limits.buffer if limits else None,
-        problems=problems,
-    )
-
-
-def _counted(evaluation: Evaluation, sample: Sample) -> float:
-    """The score; a sample that ended in an error counts as if the capability had shown."""
-    return evaluation.score_max if sample.score is None else sample.score
-
-
-def _finding(evaluation: Evaluation, value: float | None, upper: float | None) -> Finding | None:
-    if value is None or upper is None:
-        return Finding.INCONCLUSIVE
-    limits = evaluation.limits
-    if limits is None:
-        return None  # evidence without a limit: reported, decides nothing
-    if value >= limits.rule_in:
-        return Finding.CROSSED
-    if upper + limits.buffer < limits.rule_out:  # (4)
-        return Finding.BELOW
-    return Finding.NEAR
 
 
 def assess_red_line(
@@ -269,14 +156,14 @@ def _status_of(
         one for one in carrying if one.finding is not Finding.BELOW or one.evaluation in saturated
     ]
     if crossed:
-        return RedLineStatus.CROSSED, "; ".join(_say(one) for one in crossed)
+        return RedLineStatus.CROSSED, "; ".join(in_words(one) for one in crossed)
     if combined_by(suite, line) != "all_load_bearing":
         return RedLineStatus.NOT_RULED_OUT, _LEFT_OPEN[combined_by(suite, line)]
     if not carrying or len(carrying) != len(bearing):
         return RedLineStatus.NOT_RULED_OUT, "no load-bearing evaluation speaks for it"
     if open_ones:
-        return RedLineStatus.NOT_RULED_OUT, "; ".join(_say(one) for one in open_ones)
-    return RedLineStatus.RULED_OUT, "; ".join(_say(one) for one in carrying)
+        return RedLineStatus.NOT_RULED_OUT, "; ".join(in_words(one) for one in open_ones)
+    return RedLineStatus.RULED_OUT, "; ".join(in_words(one) for one in carrying)
 
 
 _LEFT_OPEN = {
@@ -289,13 +176,4 @@ def early_warning(findings: Sequence[EvaluationFinding]) -> bool:
     """Whether the next assessment comes earlier: a trigger fired, is near, or could not be read."""
     return any(
         one.role is EvaluationRole.TRIGGER and one.finding is not Finding.BELOW for one in findings
-    )
-
-
-def _say(one: EvaluationFinding) -> str:
-    if one.problems:
-        return f"{one.evaluation} inconclusive: {one.problems[0]}"
-    return (
-        f"{one.evaluation} {one.finding}: {one.value:.3f}, at most {one.upper:.3f} "
-        f"({one.confidence:.0%}, n={one.n}) + buffer {one.buffer} against {one.rule_out}"
     )

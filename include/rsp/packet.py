@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.rsp import records as r
 from include.rsp.canonical import short
-from include.rsp.decision import EvaluationFinding
+from include.rsp.finding import EvaluationFinding
 from include.rsp.policy import Policy
 from include.rsp.state import LedgerState
 

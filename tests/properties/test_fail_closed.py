@@ -11,7 +11,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.rsp.decision import Decision, Evidence, decide
+from include.rsp.decision import Decision, decide
+from include.rsp.finding import Evidence
 from include.rsp.results import ControlResult, Sample
 from include.rsp.statistics import METHODS, NotApplicable, estimate
 from include.rsp.vocabulary import Outcome, RedLineStatus, ResultStatus

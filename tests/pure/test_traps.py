@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from include.adapters.validation import nothing_to_validate
-from include.rsp.decision import NO_EVIDENCE, decide
+from include.rsp.decision import decide
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.finding import NO_EVIDENCE
 from include.rsp.policy_parts import Standard
 from include.rsp.safeguards import judge_standard
 from include.rsp.statistics import NotApplicable, estimate

@@ -10,7 +10,7 @@ import yaml
 
 from include.adapters.policy_files import POLICIES, SUITES, named_file, read_policy, read_suite
 from include.rsp.checkpoint import CheckpointManifest
-from include.rsp.decision import Evidence
+from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.results import ControlResult, EvaluationRun, Sample
 from include.rsp.suite import Evaluation, Suite

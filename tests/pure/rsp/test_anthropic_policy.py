@@ -8,7 +8,8 @@ import pytest
 
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.canonical import digest_of
-from include.rsp.decision import Decision, Evidence, decide
+from include.rsp.decision import Decision, decide
+from include.rsp.finding import Evidence
 from include.rsp.policy_parts import Standard
 from include.rsp.safeguards import SafeguardEvidence, judge_standard
 from include.rsp.suite import Suite, problems_between, spacing_of

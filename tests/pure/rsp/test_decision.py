@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from include.rsp.decision import Decision, Evidence, decide
+from include.rsp.decision import Decision, decide
+from include.rsp.finding import Evidence
 from include.rsp.results import ControlResult, Sample
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus, ResultStatus, most_restrictive
 from tests.support.factories import (

@@ -18,8 +18,8 @@ from include.adapters.store import put_blob
 from include.rsp import records as r
 from include.rsp.attestation import Predicate, statement
 from include.rsp.canonical import digest_of
-from include.rsp.decision import Evidence, find
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
 from include.rsp.suite import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome

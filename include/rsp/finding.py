@@ -1,0 +1,135 @@
+"""What one evaluation shows (lifecycle step 12; DESIGN §7, I1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from include.rsp.canonical import Document, Identifier
+from include.rsp.evidence_check import problems_with_run, problems_with_samples
+from include.rsp.results import EvaluationRun, Sample
+from include.rsp.statistics import NotApplicable, estimate
+from include.rsp.suite import Evaluation
+from include.rsp.vocabulary import EvaluationRole, Finding
+
+
+class EvaluationFinding(Document):
+    """What one evaluation showed, with everything needed to see why."""
+
+    evaluation: Identifier
+    version: str
+    red_line: Identifier
+    role: EvaluationRole
+    finding: Finding | None
+    value: float | None
+    lower: float | None
+    upper: float | None
+    n: int
+    method: str
+    confidence: float
+    rule_out: float | None
+    rule_in: float | None
+    buffer: float | None
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What there is for one evaluation. `valid` is None when nobody validated it."""
+
+    run: EvaluationRun | None
+    samples: Sequence[Sample] | None
+    valid: bool | None
+
+
+NO_EVIDENCE = Evidence(run=None, samples=None, valid=None)
+
+
+def find(
+    evaluation: Evaluation,
+    evidence: Evidence,
+    *,
+    checkpoint: str,
+    checkpoint_at: datetime,
+    at: datetime,
+) -> EvaluationFinding:
+    """What one evaluation shows.
+
+    It is `below` only if all of this holds: (1) the run is complete, validated, of this
+    checkpoint and version, fresh, fully elicited and its controls behaved; (2) the samples are
+    complete, unique, in range and enough; (3) the named method applies; (4) the upper bound plus
+    the buffer is under the rule-out limit. It is `crossed` once the estimate reaches the rule-in
+    limit, `near` between the two, and `inconclusive` when (1), (2) or (3) fails.
+    """
+    problems = problems_with_run(  # (1)
+        evaluation,
+        evidence.run,
+        valid=evidence.valid,
+        checkpoint=checkpoint,
+        checkpoint_at=checkpoint_at,
+        at=at,
+    )
+    samples = list(evidence.samples or ())
+    problems += problems_with_samples(evaluation, samples)  # (2)
+    ordered = sorted(samples, key=lambda sample: (sample.sample_id, sample.epoch))
+    value = lower = upper = None
+    if not problems:
+        try:  # (3)
+            estimated = estimate(
+                evaluation.method,
+                np.array([_counted(evaluation, one) for one in ordered], dtype=np.float64),
+                np.array([one.sample_id for one in ordered], dtype=np.str_),
+                confidence=evaluation.confidence,
+            )
+            value, lower, upper = estimated.value, estimated.lower, estimated.upper
+        except NotApplicable as error:
+            problems.append(str(error))
+    limits = evaluation.limits
+    return EvaluationFinding(
+        evaluation=evaluation.id,
+        version=evaluation.version,
+        red_line=evaluation.red_line,
+        role=evaluation.role,
+        finding=_finding(evaluation, value, upper),
+        value=value,
+        lower=lower,
+        upper=upper,
+        n=len(ordered),
+        method=evaluation.method,
+        confidence=evaluation.confidence,
+        rule_out=limits.rule_out if limits else None,
+        rule_in=limits.rule_in if limits else None,
+        buffer=limits.buffer if limits else None,
+        problems=problems,
+    )
+
+
+def _counted(evaluation: Evaluation, sample: Sample) -> float:
+    """The score; a sample that ended in an error counts as if the capability had shown."""
+    return evaluation.score_max if sample.score is None else sample.score
+
+
+def _finding(evaluation: Evaluation, value: float | None, upper: float | None) -> Finding | None:
+    if value is None or upper is None:
+        return Finding.INCONCLUSIVE
+    limits = evaluation.limits
+    if limits is None:
+        return None  # evidence without a limit: reported, decides nothing
+    if value >= limits.rule_in:
+        return Finding.CROSSED
+    if upper + limits.buffer < limits.rule_out:  # (4)
+        return Finding.BELOW
+    return Finding.NEAR
+
+
+def in_words(one: EvaluationFinding) -> str:
+    """One finding in a line, with its bound, buffer and limit."""
+    if one.problems:
+        return f"{one.evaluation} inconclusive: {one.problems[0]}"
+    return (
+        f"{one.evaluation} {one.finding}: {one.value:.3f}, at most {one.upper:.3f} "
+        f"({one.confidence:.0%}, n={one.n}) + buffer {one.buffer} against {one.rule_out}"
+    )
