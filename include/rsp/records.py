@@ -10,63 +10,32 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.rsp.canonical import Digest, Document, Identifier, Moment
+from include.rsp.canonical import Digest, Identifier, Moment
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.decision import Decision
 from include.rsp.forecast import Forecast
+from include.rsp.record_parts import (  # noqa: F401 - users of records find all of them here
+    CodeStamp,
+    Envelope,
+    KeyEntry,
+    RecordBase,
+    RecordRef,
+)
 from include.rsp.results import BlobRef, EvaluationRun
 from include.rsp.safeguards import SafeguardEvidence, StandardJudgement
-from include.rsp.vocabulary import KeyRole, OccasionKind
+from include.rsp.vocabulary import OccasionKind
 
 DeviationKind = Literal["not_acknowledged", "trained_while_held", "ceiling_exceeded"]
 
 
-class RecordRef(Document):
-    """A record, named by the digest of its canonical bytes."""
-
-    record: Digest
-
-
-class CodeStamp(Document):
-    """The code that decided: digests of `include/rsp` and of the dependency lock."""
-
-    domain: Digest
-    lock: Digest
-
-
-class Envelope(Document):
-    """A DSSE envelope (github.com/secure-systems-lab/dsse) as plain data."""
-
-    payload: str
-    payloadType: str  # noqa: N815 - the envelope's own spelling
-    signatures: list[dict[str, str]]
-
-
-class _Record(Document):
-    at: Moment
-    by: str = Field(min_length=1, description="the service or person who wrote it")
-    stamp: CodeStamp
-
-
-class KeyEntry(Document):
-    """A public key and the only thing that it may sign."""
-
-    keyid: str
-    role: KeyRole
-    holder: Identifier = Field(description="a person, a service or the run of a trainer")
-    office: Identifier | None = Field(description="the officer's role in the policy")
-    public: str = Field(description="PEM")
-    simulated: bool
-
-
-class TrustRoot(_Record):
+class TrustRoot(RecordBase):
     """Whom the ledger believes. Always the first record."""
 
     kind: Literal["trust_root"] = "trust_root"
     keys: list[KeyEntry] = Field(min_length=1)
 
 
-class Adoption(_Record):
+class Adoption(RecordBase):
     """A policy and a suite come into force, signed by the officers that the policy names."""
 
     kind: Literal["adoption"] = "adoption"
@@ -75,7 +44,7 @@ class Adoption(_Record):
     signatures: list[Envelope]
 
 
-class TrainingRun(_Record):
+class TrainingRun(RecordBase):
     """A trainer announces a run and asks for its first permit."""
 
     kind: Literal["training_run"] = "training_run"
@@ -83,7 +52,7 @@ class TrainingRun(_Record):
     envelope: Envelope
 
 
-class Checkpoint(_Record):
+class Checkpoint(RecordBase):
     """A checkpoint whose files were found to be what its manifest declares."""
 
     kind: Literal["checkpoint"] = "checkpoint"
@@ -93,7 +62,7 @@ class Checkpoint(_Record):
     location: str
 
 
-class Occasion(_Record):
+class Occasion(RecordBase):
     """An assessment is due. Its id names checkpoint, policy, suite and reason."""
 
     kind: Literal["occasion"] = "occasion"
@@ -106,7 +75,7 @@ class Occasion(_Record):
     suite: Digest
 
 
-class Plan(_Record):
+class Plan(RecordBase):
     """Everything that depends on "now", resolved once. The first one chained is the claim."""
 
     kind: Literal["plan"] = "plan"
@@ -116,7 +85,7 @@ class Plan(_Record):
     evaluations: list[Identifier] = Field(min_length=1)
 
 
-class Preflight(_Record):
+class Preflight(RecordBase):
     """What was checked before anything was evaluated."""
 
     kind: Literal["preflight"] = "preflight"
@@ -125,7 +94,7 @@ class Preflight(_Record):
     checks: dict[str, str]
 
 
-class ResultSet(_Record):
+class ResultSet(RecordBase):
     """The counted run of one evaluation."""
 
     kind: Literal["result_set"] = "result_set"
@@ -134,7 +103,7 @@ class ResultSet(_Record):
     run: EvaluationRun
 
 
-class Validation(_Record):
+class Validation(RecordBase):
     """What Great Expectations found in the result sets of one assessment."""
 
     kind: Literal["validation"] = "validation"
@@ -146,7 +115,7 @@ class Validation(_Record):
     report: BlobRef
 
 
-class Verdict(_Record):
+class Verdict(RecordBase):
     """Statuses and recommendation of one assessment; re-derived by the notary before it counts."""
 
     kind: Literal["verdict"] = "verdict"
@@ -158,14 +127,14 @@ class Verdict(_Record):
     forecasts: list[Forecast]
 
 
-class Evidence(_Record):
+class Evidence(RecordBase):
     """Evidence for a safeguard."""
 
     kind: Literal["evidence"] = "evidence"
     evidence: SafeguardEvidence
 
 
-class SafeguardsJudgement(_Record):
+class SafeguardsJudgement(RecordBase):
     """Whether the standards that a verdict requires hold."""
 
     kind: Literal["safeguards_judgement"] = "safeguards_judgement"
@@ -175,7 +144,7 @@ class SafeguardsJudgement(_Record):
     holds: bool
 
 
-class Packet(_Record):
+class Packet(RecordBase):
     """All that a signer is shown, closed at `at`."""
 
     kind: Literal["packet"] = "packet"
@@ -186,7 +155,7 @@ class Packet(_Record):
     author: str
 
 
-class Determination(_Record):
+class Determination(RecordBase):
     """An officer's signed decision on a packet."""
 
     kind: Literal["determination"] = "determination"
@@ -199,7 +168,7 @@ class Determination(_Record):
     envelope: Envelope
 
 
-class PermitRequest(_Record):
+class PermitRequest(RecordBase):
     """Somebody asks the notary to let training go on."""
 
     kind: Literal["permit_request"] = "permit_request"
@@ -211,7 +180,7 @@ class PermitRequest(_Record):
     seen_index: int = Field(ge=0, description="the newest ledger index that the asker had read")
 
 
-class Permit(_Record):
+class Permit(RecordBase):
     """Training may go on below a ceiling. Only the notary writes it."""
 
     kind: Literal["permit"] = "permit"
@@ -232,7 +201,7 @@ class Permit(_Record):
     simulated: bool
 
 
-class Hold(_Record):
+class Hold(RecordBase):
     """Training must stop. Only the notary writes it; only a signed-for permit ends it."""
 
     kind: Literal["hold"] = "hold"
@@ -243,7 +212,7 @@ class Hold(_Record):
     acknowledge_by: Moment
 
 
-class Acknowledgement(_Record):
+class Acknowledgement(RecordBase):
     """The trainer's signed answer to a hold."""
 
     kind: Literal["acknowledgement"] = "acknowledgement"
@@ -256,7 +225,7 @@ class Acknowledgement(_Record):
     envelope: Envelope
 
 
-class Refusal(_Record):
+class Refusal(RecordBase):
     """What was asked for was refused; `code` names the rule."""
 
     kind: Literal["refusal"] = "refusal"
@@ -267,7 +236,7 @@ class Refusal(_Record):
     run_id: str | None
 
 
-class Deviation(_Record):
+class Deviation(RecordBase):
     """Something that was asked for did not happen."""
 
     kind: Literal["deviation"] = "deviation"
