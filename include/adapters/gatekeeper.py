@@ -79,7 +79,9 @@ class Gatekeeper:
                 self._check_packet(state, record)
             case r.Determination():
                 self._check_determination(state, record)
-            case r.Evidence() | r.Refusal():
+            case r.Restatement():
+                self._check_restatement(state, record)
+            case r.Evidence() | r.Incident() | r.Refusal():
                 _check_plain(record)
             case _:
                 pass
@@ -163,6 +165,13 @@ class Gatekeeper:
         if digest_bytes(text.encode()) != record.document.blob:
             raise Refused("not_derivable", "The packet's text does not follow from the records.")
 
+    def _check_restatement(self, state: LedgerState, record: r.Restatement) -> None:
+        restated = state.expect(record.result_set.record, r.ResultSet)
+        if rederivation.read_samples(self.store, record.samples) is None:
+            raise InvalidDocument(f"The restated samples {record.samples.blob} do not read.")
+        if restated.run.samples and restated.run.samples.blob == record.samples.blob:
+            raise Refused("nothing_restated", "The restated samples are those that were counted.")
+
     def _check_determination(self, state: LedgerState, record: r.Determination) -> None:
         keys = signing.keys_for(state.trust, KeyRole.OFFICER)
         key, subject, body = signing.verify(record.envelope, keys, Predicate.DETERMINATION)
@@ -180,8 +189,12 @@ class Gatekeeper:
             raise Refused("bad_signature", f"{key.holder} did not sign what the record says.")
 
 
-def _check_plain(record: r.Evidence | r.Refusal) -> None:
+def _check_plain(record: r.Evidence | r.Incident | r.Refusal) -> None:
     """What can be told from the record itself."""
+    if isinstance(record, r.Incident):
+        if record.known_at > record.at + CLOCK_TOLERANCE:
+            raise Refused("post_dated", "The incident is said to be known in the future.")
+        return
     if isinstance(record, r.Evidence):
         if record.evidence.collected_at > record.at + CLOCK_TOLERANCE:
             raise Refused("post_dated", "The evidence was collected in the future.")

@@ -12,7 +12,7 @@ from typing import Annotated
 import click
 import typer
 
-from include.cli import decide, replay, stack
+from include.cli import decide, replay, report, stack
 from include.cli import policy as policy_commands
 from include.rsp.errors import RedlineError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 evidence_app = typer.Typer(help="Evidence for safeguards.", no_args_is_help=True)
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(report.app, name="report")
 app.command("decide")(decide.decide_command)
 app.command("replay")(replay.replay)
 app.command("up")(stack.up)

@@ -80,7 +80,7 @@ class TimeTrigger(NamedClause):
     """
 
     kind: Literal[OccasionKind.CALENDAR, OccasionKind.ELICITATION]
-    months: float = Field(gt=0)
+    months: int = Field(gt=0)
 
 
 class Section(Document):

@@ -1,11 +1,13 @@
-"""When an assessment is due (lifecycle step 5): compute milestones now, the others beside them."""
+"""When an assessment is due, and why (lifecycle step 5; DESIGN I4)."""
 
 from __future__ import annotations
 
+import calendar
 from dataclasses import dataclass
+from datetime import datetime
 
 from include.rsp import records as r
-from include.rsp.canonical import Digest, digest_of
+from include.rsp.canonical import Digest, digest_of, short
 from include.rsp.policy import Policy
 from include.rsp.state import LedgerState, RunState
 from include.rsp.suite import Suite
@@ -38,16 +40,30 @@ def assessment_id(
 
 
 def due_occasion(
-    state: LedgerState, policy: Policy, suite: Suite, run_id: str
+    state: LedgerState, policy: Policy, suite: Suite, run_id: str, *, at: datetime
 ) -> DueOccasion | None:
-    """The occasion that a run's checkpoints raise now, if any.
+    """The occasion that a run raises now, if any; the first of these that is due.
 
-    Assessments of one run are serialised: while one is open nothing new is due. Of several
-    checkpoints past the milestone the one with the most effective compute is assessed.
+    Assessments of one run are serialised: while one is open nothing new is due. (1) Effective
+    compute reached the milestone. (2) The newest verdict was reached under another policy or
+    suite than the ones in force. (3) A result that it rests on was restated. (4) An incident was
+    reported since that assessment was raised. (5) The months of a time trigger have passed since
+    the newest verdict, or since the run was announced. What an officer asks for is raised by hand.
+    Of several checkpoints the one with the most effective compute is assessed.
     """
-    run = state.runs[run_id]
-    if _open_assessment(state, run_id):
+    if _open_assessment(state, run_id) or not state.runs[run_id].checkpoints:
         return None
+    run = state.runs[run_id]
+    return (
+        _milestone(run, policy, suite)  # (1)
+        or _policy_change(state, run, policy)  # (2)
+        or _restatement(state, run, policy)  # (3)
+        or _incident(state, run_id, policy)  # (4)
+        or _time(state, run, policy, at)  # (5)
+    )
+
+
+def _milestone(run: RunState, policy: Policy, suite: Suite) -> DueOccasion | None:
     threshold = run.next_due_flop if run.next_due_flop is not None else suite.genesis.due_flop
     assessed = {verdict.checkpoint.record for verdict in run.verdicts.values()}
     due = {
@@ -57,12 +73,75 @@ def due_occasion(
     }
     if not due:
         return None
-    digest = max(due, key=lambda key: due[key].manifest.effective_compute)
     return DueOccasion(
-        checkpoint=digest,
+        checkpoint=max(due, key=lambda key: due[key].manifest.effective_compute),
         kind=OccasionKind.COMPUTE_MILESTONE,
-        reason=_reason(run, policy, threshold),
+        reason=_milestone_reason(run, policy, threshold),
     )
+
+
+def _policy_change(state: LedgerState, run: RunState, policy: Policy) -> DueOccasion | None:
+    if run.newest_verdict is None or state.adoption is None:
+        return None
+    digest, adopted = state.adoption
+    occasion = state.occasion(run.newest_verdict[1].assessment_id)
+    if (occasion.policy, occasion.suite) == (adopted.policy.blob, adopted.suite.blob):
+        return None
+    said = f"policy {policy.id} {policy.version} is in force since adoption {short(digest)}"
+    return _due(run, policy, OccasionKind.POLICY_CHANGE, said)
+
+
+def _restatement(state: LedgerState, run: RunState, policy: Policy) -> DueOccasion | None:
+    if run.newest_verdict is None:
+        return None
+    counted = state.assessments[run.newest_verdict[1].assessment_id].result_sets
+    for digest, one in state.restatements.items():
+        for evaluation, result_set in counted.items():
+            if one.result_set.record == result_set:
+                said = f"{evaluation} was restated in {short(digest)}: {one.reason}"
+                return _due(run, policy, OccasionKind.RESTATEMENT, said)
+    return None
+
+
+def _incident(state: LedgerState, run_id: str, policy: Policy) -> DueOccasion | None:
+    run = state.runs[run_id]
+    since = state.index_of[run.announcement]
+    if run.newest_verdict is not None:
+        raised = state.assessments[run.newest_verdict[1].assessment_id].occasion
+        since = state.index_of[raised]
+    for digest, one in state.incidents.items():
+        if one.run_id in (None, run_id) and state.index_of[digest] > since:
+            said = f"{one.category}, reported in {short(digest)}: {one.what}"
+            return _due(run, policy, OccasionKind.INCIDENT, said)
+    return None
+
+
+def _time(state: LedgerState, run: RunState, policy: Policy, at: datetime) -> DueOccasion | None:
+    newest = run.newest_verdict
+    since = newest[1].at if newest else state.get(run.announcement).at
+    for trigger in sorted(policy.time_triggers, key=lambda one: (one.months, one.id)):
+        due = months_after(since, trigger.months)
+        if at >= due:
+            said = f"{trigger.id}, {trigger.months} months since {since:%Y-%m-%d}"
+            return _due(run, policy, OccasionKind(trigger.kind), said, trigger.clause)
+    return None
+
+
+def _due(
+    run: RunState, policy: Policy, kind: OccasionKind, said: str, clause: str | None = None
+) -> DueOccasion:
+    """On the run's most capable checkpoint; with the clause that the policy has for it."""
+    rule = policy.occasions.get(kind)
+    cited = clause or (rule.clause if rule else None)
+    most = max(run.checkpoints, key=lambda one: run.checkpoints[one].manifest.effective_compute)
+    return DueOccasion(checkpoint=most, kind=kind, reason=f"{said} ({cited})" if cited else said)
+
+
+def months_after(since: datetime, months: int) -> datetime:
+    """The same day and time some months later, or the month's last day where it is shorter."""
+    year, month = divmod(since.year * 12 + since.month - 1 + months, 12)
+    day = min(since.day, calendar.monthrange(year, month + 1)[1])
+    return since.replace(year=year, month=month + 1, day=day)
 
 
 def _open_assessment(state: LedgerState, run_id: str) -> bool:
@@ -72,7 +151,7 @@ def _open_assessment(state: LedgerState, run_id: str) -> bool:
     )
 
 
-def _reason(run: RunState, policy: Policy, threshold: float) -> str:
+def _milestone_reason(run: RunState, policy: Policy, threshold: float) -> str:
     newest = run.newest_verdict
     if newest is None:
         return f"first assessment of the run, due at {threshold:.3g} FLOP"

@@ -134,6 +134,25 @@ class Evidence(RecordBase):
     evidence: SafeguardEvidence
 
 
+class Incident(RecordBase):
+    """Something happened that calls for an assessment."""
+
+    kind: Literal["incident"] = "incident"
+    run_id: Identifier | None = Field(description="null: it concerns every run")
+    category: Identifier = Field(description="for example jailbreak, under-elicitation, theft")
+    what: str = Field(min_length=1)
+    known_at: Moment
+
+
+class Restatement(RecordBase):
+    """A counted result is said again, differently. The old one stays what it was (DESIGN I3)."""
+
+    kind: Literal["restatement"] = "restatement"
+    result_set: RecordRef
+    samples: BlobRef = Field(description="the sample table as it should have been")
+    reason: str = Field(min_length=1)
+
+
 class SafeguardsJudgement(RecordBase):
     """Whether the standards that a verdict requires hold."""
 
@@ -249,8 +268,8 @@ class Deviation(RecordBase):
 # fmt: off
 Record = Annotated[
     TrustRoot | Adoption | TrainingRun | Checkpoint | Occasion | Plan | Preflight | ResultSet
-    | Validation | Verdict | Evidence | SafeguardsJudgement | Packet | Determination
-    | PermitRequest | Permit | Hold | Acknowledgement | Refusal | Deviation,
+    | Validation | Verdict | Evidence | Incident | Restatement | SafeguardsJudgement | Packet
+    | Determination | PermitRequest | Permit | Hold | Acknowledgement | Refusal | Deviation,
     Field(discriminator="kind"),
 ]
 
@@ -259,7 +278,7 @@ NOTARY_ONLY = frozenset(
 )
 WRITTEN_BY_WORK = (
     "adoption", "evidence", "checkpoint", "occasion", "plan", "preflight", "result_set",
-    "validation", "verdict", "safeguards_judgement", "packet", "determination", "permit_request",
-    "refusal",
+    "validation", "verdict", "incident", "restatement", "safeguards_judgement", "packet",
+    "determination", "permit_request", "refusal",
 )  # in the order in which they can depend on each other
 # fmt: on

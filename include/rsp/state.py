@@ -98,6 +98,8 @@ class LedgerState:
     runs: dict[str, RunState] = field(default_factory=dict)
     assessments: dict[str, AssessmentState] = field(default_factory=dict)
     evidence: dict[Digest, SafeguardEvidence] = field(default_factory=dict)
+    incidents: dict[Digest, r.Incident] = field(default_factory=dict)
+    restatements: dict[Digest, r.Restatement] = field(default_factory=dict)
     replies: dict[Digest, Digest] = field(default_factory=dict)
     unanswered: dict[Digest, r.TrainingRun | r.PermitRequest] = field(default_factory=dict)
     refused: dict[str, Digest] = field(default_factory=dict)
@@ -161,6 +163,10 @@ class LedgerState:
                     run.changed_at_index = self.length - 1
             case r.Evidence():
                 self.evidence[digest] = record.evidence
+            case r.Incident():
+                self.incidents[digest] = record
+            case r.Restatement():
+                self.restatements[digest] = record
             case r.Refusal():
                 self.refused[record.subject] = digest
             case r.TrainingRun() | r.PermitRequest():

@@ -105,7 +105,7 @@ def raise_due_occasions(desk: Desk) -> list[str]:
         return []
     wanted = []
     for run_id in sorted(desk.state.runs):
-        due = due_occasion(desk.state, rules.policy, rules.suite, run_id)
+        due = due_occasion(desk.state, rules.policy, rules.suite, run_id, at=desk.now())
         if due is not None:
             wanted.append(raise_occasion(desk, run_id, due.checkpoint, due.kind, due.reason))
     return wanted + [one for one in standing_still(desk, rules) if one not in wanted]

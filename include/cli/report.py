@@ -1,0 +1,81 @@
+"""`rsp report`: tell Redline what happened; the next sweep raises the assessment that follows."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from include.rsp.errors import InvalidDocument
+
+app = typer.Typer(help="Report an incident or a restated result.", no_args_is_help=True)
+
+Store = Annotated[
+    str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
+]
+PLACE = ".redline/store"
+
+
+@app.command()
+def incident(
+    category: Annotated[str, typer.Option(help="for example jailbreak or under-elicitation")],
+    what: Annotated[str, typer.Option(help="what happened, in a sentence")],
+    run: Annotated[str | None, typer.Option(help="the training run; every run if left out")] = None,
+    store: Store = PLACE,
+) -> None:
+    """Report an incident; every run that it concerns is assessed anew."""
+    from include.adapters.ledger import write_record
+    from include.adapters.stamp import code_stamp
+    from include.adapters.store import open_store
+    from include.rsp.records import Incident
+
+    now = datetime.now(UTC)
+    record = Incident(
+        at=now, by=_by("incident"), stamp=code_stamp(), run_id=run, category=category, what=what,
+        known_at=now,
+    )  # fmt: skip
+    typer.echo(write_record(open_store(store), record))
+
+
+@app.command()
+def restatement(
+    result_set: Annotated[str, typer.Option(help="full digest of the counted result set")],
+    samples: Annotated[Path, typer.Option(help="the sample table as it should have been (JSON)")],
+    reason: Annotated[str, typer.Option(help="why it is said again")],
+    store: Store = PLACE,
+) -> None:
+    """Restate a counted result. The old one stays; the case that rests on it is reopened."""
+    from pydantic import ValidationError
+
+    from include.adapters.ledger import LedgerReader, write_record
+    from include.adapters.policy_files import explain
+    from include.adapters.stamp import code_stamp
+    from include.adapters.store import open_store, put_blob
+    from include.rsp.canonical import canonical_bytes
+    from include.rsp.records import RecordRef, Restatement, ResultSet
+    from include.rsp.results import SampleTable
+
+    try:
+        table = SampleTable.model_validate_json(samples.read_bytes())
+    except OSError as error:
+        raise InvalidDocument(f"{samples} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        raise InvalidDocument(f"{samples} is no sample table: {explain(error)}") from error
+    opened = open_store(store)
+    LedgerReader(opened).refresh().expect(result_set, ResultSet)
+    record = Restatement(
+        at=datetime.now(UTC),
+        by=_by("restatement"),
+        stamp=code_stamp(),
+        result_set=RecordRef(record=result_set),
+        samples=put_blob(opened, canonical_bytes(table), name="samples.json"),
+        reason=reason,
+    )
+    typer.echo(write_record(opened, record))
+
+
+def _by(command: str) -> str:
+    return f"rsp report {command} ({os.environ.get('USER', 'unknown')})"
