@@ -111,10 +111,10 @@ def _check_link(gatekeeper: Gatekeeper, rulebook: RuleBook, state: LedgerState, 
             if give(state, asked, rules, stamp=record.stamp, at=record.at) != record:
                 raise InvalidDocument("the permit is not the one that its request gets")
         case r.Hold():
-            rule = rules.policy.hold if rules else None
-            due = holds_due(state, rule, stamp=record.stamp, at=record.at) if rule else []
+            law = rules.policy if rules else None
+            due = holds_due(state, law, stamp=record.stamp, at=record.at) if law else []
             if record not in due:
-                raise InvalidDocument("the hold does not follow from a verdict")
+                raise InvalidDocument("the hold does not follow from a verdict or standing rule")
         case r.Deviation():
             if record not in deviations_due(state, stamp=record.stamp, at=record.at):
                 raise InvalidDocument("the deviation does not follow from the records")

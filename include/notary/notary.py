@@ -192,7 +192,7 @@ class Notary:
         state, rules = self.reader.state, self._rules()
         if rules is None:
             return
-        for hold in holds_due(state, rules.policy.hold, stamp=code_stamp(), at=now):
+        for hold in holds_due(state, rules.policy, stamp=code_stamp(), at=now):
             self._append(hold)
         for digest, asked in list(state.unanswered.items()):
             give = genesis_permit if isinstance(asked, r.TrainingRun) else answer_request

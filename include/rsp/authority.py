@@ -15,6 +15,7 @@ from include.rsp.canonical import Digest, short
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
 from include.rsp.signatures import check_safeguards, check_signatures
+from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState, RunState
 from include.rsp.suite import Suite, spacing_of
 from include.rsp.vocabulary import Outcome
@@ -85,8 +86,9 @@ def answer_request(
     Given only if (1) the verdict is the newest of the run and was reached under the policy and
     suite in force; (2) nothing that concerns the run was chained after the index that the asker
     had seen; (3) the request names the newest hold if any is in force; (4) the verdict has no
-    permit yet; (5) its recommendation is `continue`, or the safeguards judgement in the signed
-    packet holds and still holds on all evidence there is now; (6) the officers of the policy have
+    permit yet; (5) its recommendation is `continue` and no standing rule demands a
+    standard, or the safeguards judgement in the signed packet holds and still holds on all
+    evidence there is now; (6) the officers of the policy have
     signed to proceed, or the policy lets a machine continue and nothing about the checkpoint
     deviates. A permit that rests on safeguards ends with their evidence.
 
@@ -103,12 +105,14 @@ def answer_request(
         raise Refused("already_permitted", "This verdict has its permit; it is not given twice.")
     continues = verdict.decision.recommendation is Outcome.CONTINUE
     until = at + timedelta(days=rules.policy.authority.permit_days)
-    if not continues:
+    standing = standing_requirements(state, rules.policy, request.run_id)
+    if not continues or standing:
         evidence_until = check_safeguards(state, request, rules.policy, at)  # (5)
         until = min(until, evidence_until or at)
     checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
     machine = (
         continues
+        and not standing
         and "continue" in rules.policy.machine_determination.outcomes
         and not run.deviated(verdict.checkpoint.record)
     )

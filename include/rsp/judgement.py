@@ -8,13 +8,14 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.policy import Policy
 from include.rsp.safeguards import StandardJudgement, judge_standard
+from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
 
 
 def judge_required(
     state: LedgerState, policy: Policy, verdict_digest: Digest, *, ledger_index: int, at: datetime
 ) -> tuple[list[StandardJudgement], bool]:
-    """(judgements, whether all hold) of the standards that a verdict's red lines require now.
+    """(judgements, whether all hold) of what a verdict's red lines and the standing rules require.
 
     Only evidence chained up to `ledger_index` counts. Documents that the lines require are judged
     beside the standards: each section has to be filed, with the text attached, for this checkpoint.
@@ -22,7 +23,9 @@ def judge_required(
     """
     verdict = state.expect(verdict_digest, r.Verdict)
     demanding = [line for line in verdict.decision.red_lines if line.demands]
-    standards = sorted({one for line in demanding for one in line.required_standards})
+    run_id = state.occasion(verdict.assessment_id).run_id
+    standing = {one.standard for one in standing_requirements(state, policy, run_id)}
+    standards = sorted(standing | {one for line in demanding for one in line.required_standards})
     documents = sorted({one for line in demanding for one in line.required_documents})
     evidence = {
         digest: piece

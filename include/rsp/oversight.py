@@ -5,44 +5,85 @@ A hold follows from the verdict itself; people may only confirm or release it (D
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.authority import NOTARY
 from include.rsp.canonical import Digest
-from include.rsp.policy_parts import HoldRule
+from include.rsp.policy import Policy
+from include.rsp.safeguards import judge_standard
+from include.rsp.standing import newest_checkpoint, standing_requirements
 from include.rsp.state import LedgerState, RunState
 from include.rsp.vocabulary import Outcome
 
 
 def holds_due(
-    state: LedgerState, rule: HoldRule, *, stamp: r.CodeStamp, at: datetime
+    state: LedgerState, policy: Policy, *, stamp: r.CodeStamp, at: datetime
 ) -> list[r.Hold]:
-    """A hold for every verdict that does not recommend to continue and has none yet."""
+    """The holds that have to be ordered now.
+
+    One (1) for every verdict that does not recommend to continue and has none yet, and (2) for
+    every run that needs a standard by a standing rule while the evidence does not show that the
+    standard holds, unless such a hold is in force.
+    """
     holds: list[r.Hold] = []
     for run_id, run in state.runs.items():
-        ordered = {hold.reply_to.record for hold in run.holds.values()}
-        for digest, verdict in run.verdicts.items():
-            if digest in ordered or verdict.decision.recommendation is Outcome.CONTINUE:
-                continue
-            because = "; ".join(
-                f"{line.red_line} {line.status}: {line.because}"
-                for line in verdict.decision.red_lines
-                if line.demands
-            )
+        reasons = [*_verdicts_to_hold(run), *_standards_to_hold(state, policy, run_id, at)]
+        for number, (cause, reason) in enumerate(reasons, start=len(run.holds) + 1):
+            until = at + timedelta(seconds=policy.hold.acknowledge_within_seconds)
             holds.append(
                 r.Hold(
                     at=at,
                     by=NOTARY,
                     stamp=stamp,
                     run_id=run_id,
-                    reply_to=r.RecordRef(record=digest),
-                    reason=because,
-                    epoch=len(run.holds) + 1 + sum(one.run_id == run_id for one in holds),
-                    acknowledge_by=at + timedelta(seconds=rule.acknowledge_within_seconds),
+                    reply_to=r.RecordRef(record=cause),
+                    reason=reason,
+                    epoch=number,
+                    acknowledge_by=until,
                 )
             )
     return holds
+
+
+def _verdicts_to_hold(run: RunState) -> Iterator[tuple[Digest, str]]:  # (1)
+    ordered = {hold.reply_to.record for hold in run.holds.values()}
+    for digest, verdict in run.verdicts.items():
+        if digest in ordered or verdict.decision.recommendation is Outcome.CONTINUE:
+            continue
+        yield (
+            digest,
+            "; ".join(
+                f"{line.red_line} {line.status}: {line.because}"
+                for line in verdict.decision.red_lines
+                if line.demands
+            ),
+        )
+
+
+def _standards_to_hold(
+    state: LedgerState, policy: Policy, run_id: str, at: datetime
+) -> Iterator[tuple[Digest, str]]:  # (2)
+    run = state.runs[run_id]
+    newest = newest_checkpoint(run)
+    if newest is None:
+        return
+    if any(hold.reply_to.record in run.checkpoints for hold in run.holds_in_force.values()):
+        return
+    missing = [
+        one
+        for one in standing_requirements(state, policy, run_id)
+        if not judge_standard(policy.standard(one.standard), state.evidence, at=at).holds
+    ]
+    if missing:
+        yield (
+            newest,
+            "; ".join(
+                f"{one.standard} is not shown to hold, and {one.because} ({one.clause})"
+                for one in missing
+            ),
+        )
 
 
 def deviations_due(state: LedgerState, *, stamp: r.CodeStamp, at: datetime) -> list[r.Deviation]:

@@ -143,8 +143,13 @@ class Policy(Duties):
         return {line.id: line for line in self.red_lines}[red_line_id]
 
     def standard(self, standard_id: str) -> Standard:
-        """The standard of that id; KeyError when the policy has none."""
-        return {standard.id: standard for standard in self.standards}[standard_id]
+        """The standard of that id. One that another policy asked for and this one does not know
+        has no criteria here, so it can never hold.
+        """
+        unknown = Standard(
+            id=standard_id, clause="none", level=self.levels[-1], text="not known here", criteria=[]
+        )
+        return {standard.id: standard for standard in self.standards}.get(standard_id, unknown)
 
     def document(self, document_id: str) -> Standard:
         """A required document as a standard: each of its sections is a criterion to be filed."""

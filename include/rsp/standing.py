@@ -1,0 +1,112 @@
+"""Standards that a run needs before anybody has assessed it, or whatever was found.
+
+Two rules of a policy ask for one: the pretraining monitor (a run comes near the effective compute
+of a model that needs a standard) and the lineage floor (a run goes on from such a model).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from include.rsp import records as r
+from include.rsp.canonical import Digest
+from include.rsp.policy import Policy
+from include.rsp.state import LedgerState, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class StandingRequirement:
+    """A standard that a run needs now, and the rule that says so."""
+
+    standard: str
+    because: str
+    clause: str
+
+
+def standing_requirements(
+    state: LedgerState, policy: Policy, run_id: str
+) -> list[StandingRequirement]:
+    """What a run needs by the pretraining monitor and the lineage floor; distinct, in order."""
+    found = [*_monitored(state, policy, run_id), *_inherited(state, policy, run_id)]
+    return list({one.standard: one for one in reversed(found)}.values())[::-1]
+
+
+def newest_checkpoint(run: RunState) -> Digest | None:
+    """The record of the run's checkpoint with the most effective compute."""
+    known = run.checkpoints
+    return max(known, key=lambda one: known[one].manifest.effective_compute, default=None)
+
+
+def _monitored(state: LedgerState, policy: Policy, run_id: str) -> list[StandingRequirement]:
+    """From a ratio of the least compute at which a checkpoint of any run needed the standard."""
+    rule, newest = policy.pretraining_monitor, newest_checkpoint(state.runs[run_id])
+    if rule is None or newest is None:
+        return []
+    compute = state.runs[run_id].checkpoints[newest].manifest.effective_compute
+    needing = [
+        run.checkpoints[verdict.checkpoint.record].manifest
+        for run in state.runs.values()
+        for verdict in run.verdicts.values()
+        if rule.standard in _demanded(verdict)
+    ]
+    least = min(needing, key=lambda one: one.effective_compute, default=None)
+    if least is None or compute < rule.ratio * least.effective_compute:
+        return []
+    because = (
+        f"{compute:.3g} FLOP of effective compute is at least {rule.ratio:g} x that of "
+        f"{least.run_id}/{least.checkpoint_id} ({least.effective_compute:.3g}), which needs "
+        f"{rule.standard}"
+    )
+    return [StandingRequirement(rule.standard, because, rule.clause)]
+
+
+def _inherited(state: LedgerState, policy: Policy, run_id: str) -> list[StandingRequirement]:
+    """What the nearest assessed ancestor needs, until the run has a verdict of its own.
+
+    An ancestor that is not in the ledger may have needed anything: then all that a first red line
+    requires is needed.
+    """
+    rule = policy.lineage_floor
+    if rule is None or state.runs[run_id].verdicts:
+        return []
+    home = {
+        one.digest: name for name, run in state.runs.items() for one in run.checkpoints.values()
+    }
+    found: list[StandingRequirement] = []
+    todo, seen = [run_id], {run_id}
+    while todo:
+        for parent in _parents(state.runs[todo.pop()]):
+            ancestor = home.get(parent)
+            if ancestor is None:
+                found += [
+                    StandingRequirement(one, f"its ancestor {parent} is not known", rule.clause)
+                    for one in _every_entry_standard(policy)
+                ]
+            elif ancestor not in seen:
+                seen.add(ancestor)
+                newest = state.runs[ancestor].newest_verdict
+                if newest is None:
+                    todo.append(ancestor)
+                    continue
+                found += [
+                    StandingRequirement(one, f"it goes on from {ancestor}", rule.clause)
+                    for one in sorted(_demanded(newest[1]))
+                ]
+    return found
+
+
+def _parents(run: RunState) -> list[Digest]:
+    """The checkpoints of other runs that this one goes on from."""
+    own = {one.digest for one in run.checkpoints.values()}
+    named = {one.manifest.parent for one in run.checkpoints.values() if one.manifest.parent}
+    return sorted(named - own)
+
+
+def _demanded(verdict: r.Verdict) -> set[str]:
+    lines = [line for line in verdict.decision.red_lines if line.demands]
+    return {standard for line in lines for standard in line.required_standards}
+
+
+def _every_entry_standard(policy: Policy) -> list[str]:
+    lines = [line for line in policy.red_lines if policy.is_entry(line)]
+    return sorted({standard for line in lines for standard in line.required_standards})
