@@ -21,7 +21,7 @@ from include.adapters import ledger as ledger_module
 from include.adapters.evaluation import JobOutcome, Jobs
 from include.adapters.ledger import LedgerReader
 from include.adapters.signing import KeyFile
-from include.adapters.store import DirectoryStore, Store
+from include.adapters.store import DirectoryStore, Store, put_blob
 from include.notary.notary import Notary
 from include.rsp import records as r
 from include.rsp.canonical import canonical_bytes, iso
@@ -235,6 +235,28 @@ class World:
                     )
                 )
 
+    def report_incident(self, run_id: str | None = RUN, **changes: Any) -> str:
+        """An incident that somebody knows of now."""
+        plain = {"run_id": run_id, "category": "jailbreak", "what": "a jailbreak was published"}
+        written = {"at": self.now, "by": "test", "stamp": self.desk.stamp, "known_at": self.now}
+        return self.desk.submit(r.Incident.model_validate(plain | written | changes))
+
+    def restate(self, samples: int | bytes) -> str:
+        """Another account of the first assessment's red-line result: so many right, or bytes."""
+        counted = next(iter(self.state.assessments.values())).result_sets[ADDITION]
+        if isinstance(samples, int):
+            samples = canonical_bytes(SampleTable(samples=make_samples(samples)))
+        return self.desk.submit(
+            r.Restatement(
+                at=self.now,
+                by="test",
+                stamp=self.desk.stamp,
+                result_set=r.RecordRef(record=counted),
+                samples=put_blob(self.store, samples, name="samples.json"),
+                reason="graded with the wrong key",
+            )
+        )
+
     def sign(
         self, packet: str, office: str, *, decision: str = "proceed", key: str | None = None
     ) -> str:
@@ -252,8 +274,6 @@ class World:
 
 def ledger_blob(store: Store) -> r.BlobRef:
     """Some stored file."""
-    from include.adapters.store import put_blob
-
     return put_blob(store, b"{}", name="great-expectations.json")
 
 

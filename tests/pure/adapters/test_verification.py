@@ -34,6 +34,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packet, _ = safeguarding.close_packet(world.desk, judgement, hold.digest, author="test")
     answers = {office: world.sign(packet, office) for office in ("rso", "ceo")}
     safeguarding.release(world.desk, packet, answers)
+    world.report_incident()
+    world.restate(100)
     world.publish(4.5).joinpath("weights.npz").unlink()
     from include.wiring import registration
 

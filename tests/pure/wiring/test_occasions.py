@@ -7,15 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from include.adapters import bootstrap
-from include.adapters.store import put_blob
 from include.rsp import records as r
-from include.rsp.canonical import canonical_bytes
 from include.rsp.errors import Refused
 from include.rsp.occasion import months_after
-from include.rsp.results import SampleTable
 from include.rsp.vocabulary import OccasionKind, Outcome
 from include.wiring import assessment, registration
-from tests.support.factories import ADDITION, POLICY_BYTES, changed, make_samples
+from tests.support.factories import POLICY_BYTES, changed
 from tests.support.world import RUN, World
 
 QUARTER = {"id": "quarter", "clause": "toylab 3.2", "kind": "calendar", "months": 3}
@@ -56,32 +53,6 @@ def settled(world: World) -> World:
     return world
 
 
-def incident(world: World, run_id: str | None = RUN, **changes: object) -> str:
-    plain = {"run_id": run_id, "category": "jailbreak", "what": "a jailbreak was published"}
-    return world.desk.submit(
-        r.Incident.model_validate(
-            plain
-            | {"at": world.now, "by": "test", "stamp": world.desk.stamp, "known_at": world.now}
-            | changes
-        )
-    )
-
-
-def restatement(world: World, right: int, evaluation: str = ADDITION) -> str:
-    (counted,) = [one.result_sets for one in world.state.assessments.values()]
-    table = canonical_bytes(SampleTable(samples=make_samples(right)))
-    return world.desk.submit(
-        r.Restatement(
-            at=world.now,
-            by="test",
-            stamp=world.desk.stamp,
-            result_set=r.RecordRef(record=counted[evaluation]),
-            samples=put_blob(world.store, table, name="samples.json"),
-            reason="graded with the wrong key",
-        )
-    )
-
-
 def test_months_pass_and_the_same_checkpoint_is_due_again(quarterly: World) -> None:
     world = settled(quarterly)
     world.pass_time(days=91)  # 2026-11-01 to 2027-01-31
@@ -116,11 +87,11 @@ def test_a_run_without_a_checkpoint_has_nothing_to_assess(quarterly: World) -> N
 @pytest.mark.parametrize("run_id", [RUN, None])
 def test_an_incident_raises_one_assessment(world: World, run_id: str | None) -> None:
     settled(world)
-    incident(world, run_id)
+    world.report_incident(run_id)
     occasion = raised(world)
     assert occasion.occasion is OccasionKind.INCIDENT
     assert "a jailbreak was published" in occasion.reason
-    incident(world, run_id, what="another one")  # while the first is looked into
+    world.report_incident(run_id, what="another one")  # while the first is looked into
     finish(world, occasion)
     second = raised(world)
     assert "another one" in second.reason
@@ -130,20 +101,20 @@ def test_an_incident_raises_one_assessment(world: World, run_id: str | None) -> 
 
 def test_an_incident_of_another_run_raises_nothing_here(world: World) -> None:
     settled(world)
-    incident(world, "run-2")
+    world.report_incident("run-2")
     assert nothing_due(world)
 
 
 def test_an_incident_from_the_future_is_refused(world: World) -> None:
     world.gate()
     with pytest.raises(Refused) as caught:
-        incident(world, known_at=datetime(2030, 1, 1, tzinfo=UTC))
+        world.report_incident(known_at=datetime(2030, 1, 1, tzinfo=UTC))
     assert caught.value.code == "post_dated"
 
 
 def test_a_restated_result_reopens_the_case(world: World) -> None:
     settled(world)
-    restatement(world, 150)
+    world.restate(150)
     occasion = raised(world)
     assert occasion.occasion is OccasionKind.RESTATEMENT
     assert "graded with the wrong key" in occasion.reason
@@ -154,20 +125,10 @@ def test_a_restated_result_reopens_the_case(world: World) -> None:
 def test_a_restatement_that_restates_nothing_or_does_not_read_is_refused(world: World) -> None:
     settled(world)
     with pytest.raises(Refused) as caught:
-        restatement(world, 5)
+        world.restate(5)
     assert caught.value.code == "nothing_restated"
-    (counted,) = [one.result_sets for one in world.state.assessments.values()]
     with pytest.raises(Refused) as caught:
-        world.desk.submit(
-            r.Restatement(
-                at=world.now,
-                by="test",
-                stamp=world.desk.stamp,
-                result_set=r.RecordRef(record=counted[ADDITION]),
-                samples=put_blob(world.store, b"no table", name="samples.json"),
-                reason="x",
-            )
-        )
+        world.restate(b"no table")
     assert "do not read" in str(caught.value)
 
 
