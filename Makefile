@@ -10,7 +10,7 @@ export GX_ANALYTICS_ENABLED := false
 export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up down test quick check lock generate bench clean
+.PHONY: help setup demo up down test quick check lock generate bench bench-coverage clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ generate: $(READY)  ## write the generated files (schemas, README's DAG table)
 
 bench: $(READY)  ## seconds by stage, against an empty DAG of the same hops
 	@$(BIN)/python benchmarks/gate_overhead.py
+
+bench-coverage: $(READY)  ## how often each interval covers the truth (about 6 minutes)
+	@$(BIN)/python benchmarks/interval_coverage.py --write
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .redline .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -68,6 +68,14 @@ def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> 
             f"{len(outside)} scores outside {evaluation.score_min} to {evaluation.score_max}, "
             f"first in sample {outside[0]!r}"
         )
+    beside = [
+        one.sample_id
+        for one in samples
+        if one.baseline is not None
+        and not evaluation.score_min <= one.baseline <= evaluation.score_max
+    ]
+    if beside:
+        problems.append(f"{len(beside)} baseline scores out of range, first in {beside[0]!r}")
     errors = sum(one.score is None for one in samples)
     if errors > evaluation.max_error_rate * len(samples):
         problems.append(

@@ -11,7 +11,7 @@ import numpy as np
 from include.rsp.canonical import Document, Identifier
 from include.rsp.evidence_check import problems_with_run, problems_with_samples
 from include.rsp.results import EvaluationRun, Sample
-from include.rsp.statistics import NotApplicable, estimate
+from include.rsp.statistics import NotApplicable, Observations, estimate
 from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import EvaluationRole, Finding
 
@@ -80,8 +80,7 @@ def find(
         try:  # (3)
             estimated = estimate(
                 evaluation.method,
-                np.array([_counted(evaluation, one) for one in ordered], dtype=np.float64),
-                np.array([one.sample_id for one in ordered], dtype=np.str_),
+                _observed(evaluation, ordered),
                 confidence=evaluation.confidence,
             )
             value, lower, upper = estimated.value, estimated.lower, estimated.upper
@@ -107,9 +106,30 @@ def find(
     )
 
 
+def _observed(evaluation: Evaluation, samples: Sequence[Sample]) -> Observations:
+    grouped = any(one.group is not None for one in samples)
+    paired = any(one.baseline is not None for one in samples)
+    return Observations(
+        scores=np.array([_counted(evaluation, one) for one in samples], dtype=np.float64),
+        problems=np.array([one.sample_id for one in samples], dtype=np.str_),
+        clusters=np.array([one.cluster or one.sample_id for one in samples], dtype=np.str_),
+        groups=np.array([one.group or "" for one in samples], dtype=np.str_) if grouped else None,
+        baseline=np.array([_baseline(one) for one in samples]) if paired else None,
+        k=evaluation.k,
+    )
+
+
 def _counted(evaluation: Evaluation, sample: Sample) -> float:
-    """The score; a sample that ended in an error counts as if the capability had shown."""
-    return evaluation.score_max if sample.score is None else sample.score
+    """The score. A sample that ended in an error counts as if the capability had shown: as the
+    highest score, and in the control arm of a trial as the lowest.
+    """
+    if sample.score is not None:
+        return sample.score
+    return evaluation.score_min if sample.group == "control" else evaluation.score_max
+
+
+def _baseline(sample: Sample) -> float:
+    return np.nan if sample.baseline is None else sample.baseline
 
 
 def _finding(evaluation: Evaluation, value: float | None, upper: float | None) -> Finding | None:

@@ -25,6 +25,9 @@ class Sample(Document):
     epoch: int = Field(ge=1)
     score: float | None
     error: str | None
+    cluster: str | None = Field(default=None, description="a passage or family; null: the problem")
+    group: str | None = Field(default=None, description="arm of a trial, snapshot or variant")
+    baseline: float | None = Field(default=None, description="score with the baseline checkpoint")
 
     @model_validator(mode="after")
     def _score_or_error(self) -> Self:

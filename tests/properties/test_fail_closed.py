@@ -22,6 +22,7 @@ from tests.support.factories import (
     START,
     make_all_evidence,
     make_samples,
+    observed,
     toy_policy,
     toy_suite,
 )
@@ -167,7 +168,7 @@ def test_an_estimate_is_finite_and_in_order_or_there_is_none(
     names = np.array([f"p{index}" for index in range(len(values))], dtype=str)
     try:
         with np.errstate(all="ignore"):
-            found = estimate(method, np.array(values, dtype=float), names, confidence=0.95)
+            found = estimate(method, observed(values, names), confidence=0.95)
     except NotApplicable:
         return
     assert all(math.isfinite(one) for one in (found.value, found.lower, found.upper))

@@ -20,7 +20,14 @@ from include.rsp.statistics import NotApplicable, estimate
 from include.rsp.vocabulary import Outcome, RedLineStatus
 from include.wiring import assessment, registration
 from include.wiring.settings import Settings
-from tests.support.factories import CHECKPOINT, START, make_all_evidence, toy_policy, toy_suite
+from tests.support.factories import (
+    CHECKPOINT,
+    START,
+    make_all_evidence,
+    observed,
+    toy_policy,
+    toy_suite,
+)
 from tests.support.world import RUN, World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_mean_of_no_results_is_not_zero() -> None:
     with pytest.raises(NotApplicable, match="not 0"):
-        estimate("wilson@1", np.array([]), np.array([], dtype=str), confidence=0.95)
+        estimate("wilson@1", observed([]), confidence=0.95)
 
 
 def test_zero_scenarios_tested_is_not_safe() -> None:
@@ -43,9 +50,9 @@ def test_zero_scenarios_tested_is_not_safe() -> None:
 def test_a_clustered_interval_never_falls_back_to_the_plain_one() -> None:
     repeated = np.array(["a", "a", "b", "b"])
     with pytest.raises(NotApplicable):
-        estimate("wilson@1", np.array([0.0, 0.0, 1.0, 1.0]), repeated, confidence=0.95)
+        estimate("wilson@1", observed([0.0, 0.0, 1.0, 1.0], repeated), confidence=0.95)
     with pytest.raises(NotApplicable):
-        estimate("cluster_robust@1", np.array([0.0, 0.0, 1.0, 1.0]), repeated, confidence=0.95)
+        estimate("cluster_robust@1", observed([0.0, 0.0, 1.0, 1.0], repeated), confidence=0.95)
 
 
 def test_an_empty_selection_is_an_error() -> None:

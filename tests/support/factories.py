@@ -6,13 +6,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import ArrayLike
 
 from include.adapters.policy_files import POLICIES, SUITES, named_file, read_policy, read_suite
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.results import ControlResult, EvaluationRun, Sample
+from include.rsp.statistics import Observations
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.vocabulary import ResultStatus
 
@@ -43,6 +46,16 @@ def changed(content: bytes, change: Callable[[dict[str, Any]], None] | None) -> 
 
 
 ADDITION = "two-digit-addition"
+
+
+def observed(scores: ArrayLike, clusters: ArrayLike | None = None, **more: Any) -> Observations:
+    """Observations in which each sample is a problem of its own, or of the clusters given."""
+    values = np.array(scores, dtype=np.float64)
+    names = np.array(
+        [f"p{index}" for index in range(values.size)] if clusters is None else clusters,
+        dtype=np.str_,
+    )
+    return Observations(values, more.pop("problems", names), names, **more)
 
 
 def make_samples(right: int, of: int = 200, *, errors: int = 0) -> list[Sample]:

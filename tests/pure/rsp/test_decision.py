@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from include.rsp.decision import Decision, decide
-from include.rsp.finding import Evidence
+from include.rsp.finding import EvaluationFinding, Evidence, find
 from include.rsp.results import ControlResult, Sample
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus, ResultStatus, most_restrictive
 from tests.support.factories import (
@@ -195,3 +195,41 @@ def test_a_red_line_without_load_bearing_evaluation_is_not_ruled_out() -> None:
 def test_the_strictest_of_nothing_is_pause() -> None:
     assert most_restrictive([]) is Outcome.PAUSE
     assert most_restrictive([Outcome.CONTINUE, Outcome.PAUSE]) is Outcome.PAUSE
+
+
+def in_trial(better: float, *, errors: int = 0) -> EvaluationFinding:
+    """The finding of an uplift trial: 60 people an arm, the control arm scoring about 0.3."""
+
+    def change(plain: dict[str, Any]) -> None:
+        limits = {"rule_out": 2.8, "rule_in": 5, "buffer": 0.28}
+        plain["evaluations"][0] |= {
+            "method": "ratio_of_means@1", "limits": limits, "dataset_samples": 120,
+            "minimum_samples": 100, "max_error_rate": 0.1,
+        }  # fmt: skip
+
+    evaluation = toy_suite(change).evaluation(ADDITION)
+    samples = [
+        Sample(
+            sample_id=f"{arm}-{person}",
+            epoch=1,
+            score=None if arm == "control" and person < errors else score + person % 5 / 50,
+            error="left" if arm == "control" and person < errors else None,
+            group=arm,
+        )
+        for arm, score in (("treatment", better), ("control", 0.26))
+        for person in range(60)
+    ]
+    return find(
+        evaluation, Evidence(make_run(evaluation), samples, True),
+        checkpoint=CHECKPOINT, checkpoint_at=START, at=NOON,
+    )  # fmt: skip
+
+
+def test_an_uplift_trial_is_held_against_its_ratio() -> None:
+    assert in_trial(0.4).finding is Finding.BELOW
+    assert in_trial(0.74).finding is Finding.NEAR
+    control = in_trial(0.4)
+    lost = in_trial(0.4, errors=6)
+    assert control.value is not None
+    assert lost.value is not None
+    assert lost.value > control.value  # who left the control arm counts as knowing nothing

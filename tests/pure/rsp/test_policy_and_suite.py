@@ -95,6 +95,10 @@ def test_a_response_to_an_outcome_that_no_rule_leads_to_is_refused() -> None:
         (set_at("evaluations", 0, "limits", "rule_in", to=0.4), "below rule_out"),
         (set_at("evaluations", 0, "minimum_samples", to=300), "exceeds the dataset"),
         (set_at("evaluations", 0, "method", to="mean"), "method"),
+        (set_at("evaluations", 0, "method", to="wilson@1"), "covers too little"),
+        (set_at("evaluations", 0, "method", to="cluster_bootstrap@1"), "covers too little"),
+        (set_at("evaluations", 0, "method", to="pass_at_k@1"), "k belongs to pass_at_k"),
+        (set_at("evaluations", 0, "k", to=3), "k belongs to pass_at_k"),
         (set_at("evaluations", 0, "elicitation_required", to=[]), "at least 1"),
         (set_at("evaluations", 0, "positive_control", "at_least", to=None), "shows nothing"),
         (set_at("evaluations", 1, "id", to="two-digit-addition"), "more than once"),
@@ -140,6 +144,14 @@ def test_a_ratio_that_nobody_gives_is_a_problem_and_allows_nothing() -> None:
     filled = toy_suite(set_at("due_ratios", to={"default": 3}))
     assert problems_between(policy, filled) == []
     assert spacing_of(policy, filled, "default") == (3, 6)
+
+
+def test_the_limit_of_a_ratio_is_not_on_the_scale_of_the_scores() -> None:
+    def trial(plain: dict[str, Any]) -> None:
+        limits = {"rule_out": 2.8, "rule_in": 5, "buffer": 0.28}
+        plain["evaluations"][0] |= {"method": "ratio_of_means@1", "limits": limits}
+
+    assert toy_suite(trial).evaluation("two-digit-addition").limits
 
 
 def test_a_ceiling_that_nobody_gives_is_a_problem() -> None:
