@@ -113,11 +113,16 @@ def assess_red_line(
     `crossed` if any of its rule-out evaluations crossed (unless saturated: those do not by
     themselves rule in); `ruled_out` if there is at least one load-bearing evaluation and every
     one is `below` and none is saturated, or if a line that rules it out is ruled out (`before`
-    holds the lines listed earlier); else `not_ruled_out`. Where the policy leaves the combination
-    to judgement or withholds it, and the suite does not fill it in, evidence never rules out.
+    holds the lines listed earlier) and none of its own evaluations is inconclusive, or evidence of
+    a crossing could be lost to advantage; else `not_ruled_out`. Where the policy leaves the
+    combination to judgement or withholds it, and the suite does not fill it in, evidence never
+    rules out.
     """
     status, because = _status_of(suite, line, findings)
-    if status is RedLineStatus.NOT_RULED_OUT:
+    unread = any(
+        one.red_line == line.id and one.finding is Finding.INCONCLUSIVE for one in findings
+    )
+    if status is RedLineStatus.NOT_RULED_OUT and not unread:
         implied = [
             one.red_line
             for one in before

@@ -121,40 +121,6 @@ def test_corrupt_scores_never_move_towards_ruled_out(
     assert after is not RedLineStatus.RULED_OUT
 
 
-@settings(max_examples=200, deadline=None)
-@given(addition=scores, limit=st.floats(0.05, 0.5), buffer=st.floats(0, 0.4))
-def test_a_tighter_limit_or_a_larger_buffer_never_loosens(
-    addition: int, limit: float, buffer: float
-) -> None:
-    def tighten(plain: dict[str, Any]) -> None:
-        plain["evaluations"][0]["limits"] = {
-            "rule_out": limit,
-            "rule_in": 0.5,
-            "buffer": 0.1 + buffer,
-        }
-
-    evidence = make_all_evidence(SUITE, addition=addition)
-    before, after = status(evidence), status(evidence, suite=toy_suite(tighten))
-    assert ORDER.index(after) >= ORDER.index(before)
-
-
-@settings(max_examples=100, deadline=None)
-@given(addition=scores, data=st.data())
-def test_the_order_of_samples_never_matters(addition: int, data: st.DataObject) -> None:
-    evidence = make_all_evidence(SUITE, addition=addition)
-    shuffled = data.draw(st.permutations(list(evidence[ADDITION].samples or [])))
-    other = evidence | {ADDITION: with_samples(evidence[ADDITION], list(shuffled))}
-    assert decided(evidence) == decided(other)
-
-
-@settings(max_examples=100, deadline=None)
-@given(low=scores, more=st.integers(0, 200))
-def test_a_higher_score_never_loosens(low: int, more: int) -> None:
-    high = min(200, low + more)
-    statuses = [status(make_all_evidence(SUITE, addition=one)) for one in (low, high)]
-    assert ORDER.index(statuses[1]) >= ORDER.index(statuses[0])
-
-
 @settings(max_examples=300, deadline=None)
 @given(
     method=st.sampled_from(sorted(METHODS)),

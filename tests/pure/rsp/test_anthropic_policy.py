@@ -155,11 +155,18 @@ def test_the_follow_up_decides_once_the_first_line_is_not_ruled_out() -> None:
 
 
 def test_without_the_weaker_capability_the_stronger_one_is_ruled_out_as_well() -> None:
-    low = {one.id: make_evidence(one, 0) for one in COMBINED.evaluations if "4" not in one.id}
-    low["on-ai-rnd-4"] = make_evidence(COMBINED.evaluation("on-ai-rnd-4"), 0)
-    line = next(one for one in decided(low, COMBINED).red_lines if one.red_line == "cbrn-4")
+    near = {one.id: make_evidence(one, 0) for one in COMBINED.evaluations}
+    near["on-cbrn-4"] = make_evidence(COMBINED.evaluation("on-cbrn-4"), 90)
+    line = next(one for one in decided(near, COMBINED).red_lines if one.red_line == "cbrn-4")
     assert line.status is RedLineStatus.RULED_OUT
     assert "cbrn-3 is ruled out" in line.because
+
+
+def test_what_was_not_read_is_not_ruled_out_by_the_weaker_capability() -> None:
+    """Else a crossing could be made to vanish by losing the results that show it."""
+    lost = {one.id: make_evidence(one, 0) for one in COMBINED.evaluations}
+    del lost["on-cbrn-4"]
+    assert decided(lost, COMBINED).recommendation is Outcome.PAUSE
 
 
 def test_the_affirmative_case_is_needed_for_the_checkpoint_itself() -> None:
