@@ -1,6 +1,6 @@
 """Writes the generated files; with --check only says which of them are out of date (exit 1).
 
-JSON Schemas for policies and suites, the README's table of DAGs, and requirements.txt.
+JSON Schemas for policies, overlays and suites, the README's table of DAGs, and requirements.txt.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from include.adapters.policy_files import POLICIES, SUITES, schema_of
+from include.adapters.policy_files import OVERLAYS, POLICIES, SUITES, schema_of
+from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
 from include.rsp.suite import Suite
 
@@ -44,6 +45,7 @@ def generated() -> dict[Path, str]:
     ).stdout
     return {
         POLICIES / "policy.schema.json": json.dumps(schema_of(Policy), indent=1) + "\n",
+        OVERLAYS / "overlay.schema.json": json.dumps(schema_of(Overlay), indent=1) + "\n",
         SUITES / "suite.schema.json": json.dumps(schema_of(Suite), indent=1) + "\n",
         ROOT / "requirements.txt": pins,
         ROOT / "README.md": readme(),

@@ -9,17 +9,23 @@ from typing import Annotated
 import typer
 
 from include.adapters.policy_files import (
+    OVERLAYS,
     POLICIES,
     SUITES,
+    laid_over,
     named_file,
+    read_overlay,
     read_policy,
     read_suite,
     schema_of,
 )
 from include.rsp.canonical import Document
 from include.rsp.difference import differences
+from include.rsp.duties import Duties
 from include.rsp.errors import InvalidDocument
+from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
+from include.rsp.strictness import loosenings
 from include.rsp.suite import Suite, problems_between
 
 app = typer.Typer(help="Check, show and compare policies.", no_args_is_help=True)
@@ -62,37 +68,82 @@ def show(policy: Named, as_json: AsJson = False) -> None:
     typer.echo(f"{found.id} {found.version}, {found.publisher}, from {found.effective}")
     typer.echo(f"source: {found.source.strip()}")
     for line in found.red_lines:
-        typer.echo(f"\n{line.id}  ({line.clause})\n  {line.text}")
-        typer.echo(f"  requires: {', '.join(line.required_standards)}; combine: {line.combine}")
+        kind = "" if line.decides else f", {line.kind}: informs, does not decide"
+        demands = [*line.required_standards, *line.required_documents]
+        typer.echo(f"\n{line.id}  ({line.clause}{kind})\n  {line.text}")
+        typer.echo(f"  requires: {', '.join(demands) or 'nothing'}; combine: {line.combine}")
     typer.echo("")
     for rule in found.outcomes:
-        typer.echo(f"{rule.status} -> {rule.then}  ({rule.clause})")
+        lines = f" ({', '.join(rule.lines)})" if rule.lines else ""
+        typer.echo(f"{rule.status}{lines} -> {rule.then}  ({rule.clause})")
+    for response in found.responses:
+        when = f", if {response.condition}" if response.condition else ""
+        typer.echo(f"after {response.after}{when}: {', '.join(response.actions)}")
+    typer.echo("")
     for standard in found.standards:
         criteria = len(standard.criteria)
         said = f"{criteria} criteria" if criteria else "not yet written: can never hold"
         typer.echo(f"standard {standard.id}: {said}  ({standard.clause})")
+    _show_duties(found)
     machine = ", ".join(found.machine_determination.outcomes) or "nothing"
     typer.echo(f"signed by: {', '.join(found.sign_off.roles)}; by machine alone: {machine}")
 
 
+def _show_duties(duties: Duties) -> None:
+    for trigger in duties.time_triggers:
+        typer.echo(f"assessment every {trigger.months} months  ({trigger.clause})")
+    for one in duties.deadlines:
+        side = "before" if one.before else "after"
+        time = f"{one.within.amount:g} {one.within.unit.replace('_', ' ')}"
+        typer.echo(f"deadline {one.id}: {one.text}, {time} {side} {one.event}  ({one.clause})")
+    for document in duties.documents:
+        typer.echo(f"document {document.id} ({document.required}): {document.text}")
+    for notice in duties.notices:
+        first = ", before any permit" if notice.before_permit else ""
+        typer.echo(f"notice {notice.id}: to {', '.join(notice.to)} on {notice.event}{first}")
+    for publication in duties.publications:
+        typer.echo(f"published on {publication.event}: {publication.what}")
+    for kept in duties.retention:
+        typer.echo(f"kept {kept.keep.amount:g} {kept.keep.unit}: {kept.what}")
+
+
 @app.command()
 def diff(before: Named, after: Named, as_json: AsJson = False) -> None:
-    """Say in words what a version changes, field by field. Exit 0 also when something differs."""
-    changes = differences(_policy(before), _policy(after))
+    """Say in words what a version changes, and what gets looser. Exit 0 also when it differs."""
+    old, new = _policy(before), _policy(after)
+    changes, looser = differences(old, new), loosenings(old, new)
     if as_json:
-        typer.echo(json.dumps([one.model_dump() for one in changes], indent=1))
+        plain = {"changes": [one.model_dump() for one in changes], "looser": looser}
+        typer.echo(json.dumps(plain, indent=1))
         return
     for one in changes:
         typer.echo(one.in_words())
     typer.echo(f"{len(changes)} fields differ.")
+    for way in looser:
+        typer.echo(f"looser: {way}")
+    if changes and not looser:
+        typer.echo("Nothing that Redline compares gets looser.")
+
+
+@app.command()
+def lay(
+    policy: Named,
+    overlay: Annotated[list[str], typer.Option(help="name in overlays/, or a file; repeatable")],
+) -> None:
+    """Print the policy with the duties of overlays added: a file that can be adopted."""
+    overlays = []
+    for name in overlay:
+        path = path_of(OVERLAYS, name)
+        overlays.append(read_overlay(bytes_of(path), where=str(path)))
+    typer.echo(laid_over(_policy(policy), overlays).decode(), nl=False)
 
 
 @app.command()
 def schema(
-    of: Annotated[str, typer.Argument(help="policy or suite")] = "policy",
+    of: Annotated[str, typer.Argument(help="policy, overlay or suite")] = "policy",
 ) -> None:
     """Print the JSON Schema that editors complete and check the YAML with."""
-    models: dict[str, type[Document]] = {"policy": Policy, "suite": Suite}
+    models: dict[str, type[Document]] = {"policy": Policy, "overlay": Overlay, "suite": Suite}
     if of not in models:
         raise InvalidDocument(f"No schema of {of!r} (expected one of {sorted(models)}).")
     typer.echo(json.dumps(schema_of(models[of]), indent=1))

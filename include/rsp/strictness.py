@@ -72,7 +72,7 @@ def _standards(before: Policy, after: Policy) -> Iterator[str]:
             continue
         if not standard.criteria and criteria:
             yield f"standard {standard.id}, which could never hold, now has criteria"
-        for row in standard.criteria:
+        for row in standard.criteria if criteria else []:  # one without criteria never holds
             yield from _criterion(f"standard {standard.id}, {row.id}", row, criteria.get(row.id))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from include.adapters.policy_files import POLICIES
+from include.adapters.policy_files import OVERLAYS, POLICIES
 from include.cli.main import app
 from include.rsp.errors import InvalidDocument
 
@@ -64,7 +64,11 @@ def test_a_diff_is_in_words_and_blind_to_order(tmp_path: Path) -> None:
     path = changed(tmp_path, "max_age_days: 7", "max_age_days: 14")
     lines = said("diff", "toylab", path).splitlines()
     field = "standards[toy-asl-3].criteria[answers-monitored].max_age_days"
-    assert lines == [f"{field}: 7.0 → 14.0", "1 fields differ."]
+    assert lines == [
+        f"{field}: 7.0 → 14.0",
+        "1 fields differ.",
+        "looser: standard toy-asl-3, answers-monitored: evidence may be 7.0 → 14.0 days old",
+    ]
     one, other = (
         "  - {status: ruled_out, then: continue, clause: toylab 4.1}\n",
         "  - {status: not_ruled_out, then: pause, clause: toylab 4.2}\n",
@@ -76,7 +80,7 @@ def test_a_diff_is_in_words_and_blind_to_order(tmp_path: Path) -> None:
 
 def test_what_is_new_and_what_is_gone_is_named(tmp_path: Path) -> None:
     path = changed(tmp_path, "id: weights-listed", "id: weights-counted")
-    found = json.loads(said("diff", "toylab", path, "--json"))
+    found = json.loads(said("diff", "toylab", path, "--json"))["changes"]
     assert {one["field"].split("[")[2].split("]")[0] for one in found} == {
         "weights-listed",
         "weights-counted",
@@ -85,8 +89,36 @@ def test_what_is_new_and_what_is_gone_is_named(tmp_path: Path) -> None:
     assert any(one["after"] is None for one in found)
 
 
+@pytest.mark.parametrize("overlays", [["sb-53"], ["eu-cop"], ["eu-cop", "sb-53"]])
+@pytest.mark.parametrize("base", [path.stem for path in sorted(POLICIES.glob("*.yaml"))])
+def test_overlays_add_duties_to_any_policy_and_take_nothing_away(
+    tmp_path: Path, base: str, overlays: list[str]
+) -> None:
+    laid = tmp_path / "laid.yaml"
+    laid.write_text(said("lay", base, *[word for one in overlays for word in ("--overlay", one)]))
+    assert "nothing wrong" in said("check", str(laid))
+    found = json.loads(said("diff", base, str(laid), "--json"))
+    assert found["looser"] == []
+    assert len(found["changes"]) > 20
+    for overlay in overlays:
+        assert f"deadline {overlay}." in said("show", str(laid))
+
+
+def test_an_overlay_is_laid_once() -> None:
+    with pytest.raises(InvalidDocument, match="sb-53.* stand there more than once"):
+        said("lay", "toylab", "--overlay", "sb-53", "--overlay", "sb-53")
+
+
+def test_an_overlay_cannot_hold_what_decides(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text((OVERLAYS / "sb-53.yaml").read_text() + "lineage_floor: null\n")
+    with pytest.raises(InvalidDocument, match="lineage_floor: Extra inputs"):
+        said("lay", "toylab", "--overlay", str(path))
+
+
 def test_the_schema_is_the_committed_one() -> None:
     assert said("schema") == (POLICIES / "policy.schema.json").read_text()
+    assert said("schema", "overlay") == (OVERLAYS / "overlay.schema.json").read_text()
     with pytest.raises(InvalidDocument, match="No schema of 'nothing'"):
         said("schema", "nothing")
 
