@@ -105,7 +105,7 @@ def test_overlays_add_duties_to_any_policy_and_take_nothing_away(
 
 
 def test_an_overlay_is_laid_once() -> None:
-    with pytest.raises(InvalidDocument, match="sb-53.* stand there more than once"):
+    with pytest.raises(InvalidDocument, match=r"sb-53.* stand there more than once"):
         said("lay", "toylab", "--overlay", "sb-53", "--overlay", "sb-53")
 
 
