@@ -3,10 +3,11 @@
 **Question:** Is any red line crossed, or can we not rule it out, and what follows?
 
 **Runs when:** an assessment is due: one partition of `due_assessments`, whose key is the assessment
-id. By hand: trigger it with run_id, checkpoint_id and a reason (officer's discretion).
+id. By hand: trigger it with run_id, checkpoint_id and a reason (officer's discretion), or with the
+assessment_id of one that was raised.
 
 **Reads and writes:** the checkpoint, the policy and suite in force; plan, preflight, result_set,
-validation and verdict records, and what follows from the verdict.
+preliminary, validation and verdict records, and what follows from the verdict.
 
 **Where a human acts:** sign_off_as_rso and sign_off_as_ceo, when a required standard holds.
 
@@ -33,7 +34,8 @@ from include.wiring.operators import EvaluateOperator, WaitForAcknowledgement, s
     max_active_runs=4,
     default_args=TASK_DEFAULTS,
     params={
-        name: Param(None, type=["null", "string"]) for name in ("run_id", "checkpoint_id", "reason")
+        name: Param(None, type=["null", "string"])
+        for name in ("assessment_id", "run_id", "checkpoint_id", "reason")
     },
     tags=["redline", "decision"],
 )
@@ -41,12 +43,27 @@ def assess_checkpoint() -> None:
     """Plan, evaluate, validate, compare, decide, and follow the verdict."""
     plan = with_record_link(task(steps.plan)())
     key = plan[steps.ASSESSMENT]
-    ready = with_record_link(task(steps.pre_flight)(assessment_id=key))
-    evaluate = EvaluateOperator.partial(
-        task_id="evaluate", assessment_id=key, map_index_template="{{ task.evaluation }}"
-    ).expand(evaluation=plan)
+    ready = with_record_link(
+        task.branch(steps.pre_flight)(
+            assessment_id=key, whole="evaluate", first="evaluate_preliminary"
+        )
+    )
+    evaluate, screen, further = (
+        EvaluateOperator.partial(
+            task_id=name, assessment_id=key, map_index_template="{{ task.evaluation }}"
+        )
+        for name in ("evaluate", "evaluate_preliminary", "evaluate_further")
+    )
+    evaluated, screened = evaluate.expand(evaluation=plan), screen.expand(evaluation=plan)
+    preliminary = with_record_link(
+        task(steps.preliminary, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)(
+            assessment_id=key
+        )
+    )
+    evaluated_further = further.expand(evaluation=preliminary)
     validate = with_record_link(
-        task(steps.validate, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)(
+        # An evaluation that failed rules nothing out; without a pre-flight the task refuses.
+        task(steps.validate, trigger_rule=TriggerRule.ALL_DONE)(
             assessment_id="{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"
         )
     )
@@ -56,8 +73,9 @@ def assess_checkpoint() -> None:
         .expand(red_line=validate)
     )
     verdict = with_record_link(task.branch(steps.verdict)(assessment_id=key))
-    ready >> evaluate >> validate >> compare >> verdict
-    ready >> validate  # an evaluation that fails rules nothing out; a failed pre-flight ends it
+    ready >> evaluated >> validate >> compare >> verdict
+    ready >> [screened, preliminary]  # only where the policy asks if it is notably more capable
+    screened >> preliminary >> evaluated_further >> validate
 
     decided = "{{ ti.xcom_pull(task_ids='verdict', key='verdict') }}"
     permit = with_record_link(

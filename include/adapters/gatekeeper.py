@@ -6,7 +6,9 @@ root, and derives verdicts, judgements and packets again before it counts them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,17 +19,27 @@ from include.rsp.admission import check_admissible, check_time
 from include.rsp.attestation import Predicate
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.checkpoint import CheckpointManifest
+from include.rsp.comparison import is_notable, screening
 from include.rsp.errors import InvalidDocument, Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.judgement import judge_required
 from include.rsp.packet import packet_markdown
+from include.rsp.preliminary import screen
 from include.rsp.reading import blobs
 from include.rsp.state import LedgerState
 from include.rsp.suite import problems_between
 from include.rsp.vocabulary import KeyRole
 
 LONGEST_DELAY = timedelta(minutes=10)
-PROMPT = (r.Validation, r.Verdict, r.SafeguardsJudgement, r.Packet, r.PermitRequest)
+PROMPT = (
+    r.Plan,
+    r.Preliminary,
+    r.Validation,
+    r.Verdict,
+    r.SafeguardsJudgement,
+    r.Packet,
+    r.PermitRequest,
+)
 """What is decided as of its own time, and so must reach the ledger soon after it."""
 
 
@@ -66,25 +78,23 @@ class Gatekeeper:
         self._check_claim(state, record)  # (5)
 
     def _check_claim(self, state: LedgerState, record: r.Record) -> None:
-        match record:
-            case r.Adoption():
-                self._check_adoption(state, record)
-            case r.Checkpoint():
-                self._check_checkpoint(record)
-            case r.Verdict():
-                self._check_verdict(state, record)
-            case r.SafeguardsJudgement():
-                self._check_judgement(state, record)
-            case r.Packet():
-                self._check_packet(state, record)
-            case r.Determination():
-                self._check_determination(state, record)
-            case r.Restatement():
-                self._check_restatement(state, record)
-            case r.Evidence() | r.Incident() | r.Refusal():
-                _check_plain(record)
-            case _:
-                pass
+        checks: dict[type[r.Record], Callable[[LedgerState, Any], None]] = {
+            r.Adoption: self._check_adoption,
+            r.Checkpoint: self._check_checkpoint,
+            r.Plan: self._check_plan,
+            r.Preliminary: self._check_preliminary,
+            r.Verdict: self._check_verdict,
+            r.SafeguardsJudgement: self._check_judgement,
+            r.Packet: self._check_packet,
+            r.Determination: self._check_determination,
+            r.Restatement: self._check_restatement,
+            r.Evidence: _check_plain,
+            r.Incident: _check_plain,
+            r.Refusal: _check_plain,
+        }
+        check = checks.get(type(record))
+        if check is not None:
+            check(state, record)
 
     def _check_adoption(self, state: LedgerState, record: r.Adoption) -> None:
         rules = self.rulebook.rules(record.policy.blob, record.suite.blob)
@@ -112,7 +122,7 @@ class Gatekeeper:
         if len({signed[office] for office in needed}) != len(needed):
             raise Refused("not_distinct", "The adoption's signers must be distinct people.")
 
-    def _check_checkpoint(self, record: r.Checkpoint) -> None:
+    def _check_checkpoint(self, _: LedgerState, record: r.Checkpoint) -> None:
         content = get_blob(self.store, record.manifest_file.blob)
         try:
             declared = CheckpointManifest.model_validate_json(content)
@@ -121,6 +131,41 @@ class Gatekeeper:
         if declared != record.manifest or digest_bytes(content) != record.digest:
             raise Refused("wrong_digest", "The record differs from the manifest that it names.")
 
+    def _check_plan(self, state: LedgerState, record: r.Plan) -> None:
+        """A plan for a comprehensive assessment is always allowed, any other must follow."""
+        rules = self.rulebook.of_assessment(state, record.assessment_id)
+        occasion = state.occasion(record.assessment_id)
+        found = screen(state, rules.policy, rules.suite, occasion, at=record.at)
+        if record.reference is not None and (record.reference.record, record.grounds) != (
+            found.reference,
+            found.grounds,
+        ):
+            raise Refused(
+                "not_derivable",
+                f"The plan compares with {record.reference.record} (expected {found.reference}).",
+            )
+        first = rules.suite.evaluations if record.reference is None else screening(rules.suite)
+        if record.evaluations != [one.id for one in first]:
+            raise Refused(
+                "not_derivable",
+                f"The plan runs {record.evaluations} (expected {[one.id for one in first]}).",
+            )
+
+    def _check_preliminary(self, state: LedgerState, record: r.Preliminary) -> None:
+        rules = self.rulebook.of_assessment(state, record.assessment_id)
+        plan = state.expect(record.plan.record, r.Plan)
+        grounds = rederivation.derive_grounds(
+            self.store, state, rules, record.assessment_id, at=record.at
+        )
+        further = rules.suite.evaluations if is_notable(grounds) else []
+        expected = [one.id for one in further if one.id not in plan.evaluations]
+        if (grounds, is_notable(grounds), expected) != (
+            record.grounds,
+            record.notably_more_capable,
+            record.evaluations,
+        ):
+            raise Refused("not_derivable", "The preliminary answer does not follow from its tests.")
+
     def _check_verdict(self, state: LedgerState, record: r.Verdict) -> None:
         rules = self.rulebook.of_assessment(state, record.assessment_id)
         counted = state.assessments[record.assessment_id]
@@ -128,11 +173,13 @@ class Gatekeeper:
         checkpoint, _ = state.checkpoint_of(record.assessment_id)
         if named != counted.validation or record.checkpoint.record != checkpoint:
             raise Refused("not_derivable", "The verdict names another validation or checkpoint.")
-        decision = rederivation.derive_decision(
+        derived = rederivation.derive_decision(
             self.store, state, rules, record.assessment_id, at=record.at
         )
+        decision = derived.decision
         forecasts = rederivation.derive_forecasts(state, rules, record.assessment_id, decision)
-        if (decision, forecasts) != (record.decision, record.forecasts):
+        said = (record.decision, record.forecasts, record.inherits)
+        if (decision, forecasts, derived.inherits) != said:
             raise Refused(
                 "not_derivable",
                 f"The verdict of {record.assessment_id} says {record.decision.recommendation}; "
@@ -189,7 +236,7 @@ class Gatekeeper:
             raise Refused("bad_signature", f"{key.holder} did not sign what the record says.")
 
 
-def _check_plain(record: r.Evidence | r.Incident | r.Refusal) -> None:
+def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) -> None:
     """What can be told from the record itself."""
     if isinstance(record, r.Incident):
         if record.known_at > record.at + CLOCK_TOLERANCE:

@@ -6,6 +6,7 @@ decision, and `rsp verify`, which recomputes everything (DESIGN I6, I8).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -15,10 +16,12 @@ from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.authority import Rules
 from include.rsp.canonical import Digest
+from include.rsp.comparison import Ground
 from include.rsp.decision import Decision, decide
 from include.rsp.errors import InvalidDocument
 from include.rsp.finding import Evidence
 from include.rsp.forecast import Forecast, ForecastPoint, forecast
+from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
 from include.rsp.state import AssessmentState, LedgerState
 from include.rsp.suite import load_bearing
@@ -52,23 +55,63 @@ class RuleBook:
         return self.rules(state.adoption[1].policy.blob, state.adoption[1].suite.blob)
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A decision, and the verdict that it was taken over from, if it was."""
+
+    decision: Decision
+    inherits: r.RecordRef | None
+
+
 def derive_decision(
     store: Store, state: LedgerState, rules: Rules, assessment_id: str, *, at: datetime
+) -> Derived:
+    """The decision that follows from the counted result sets and their validation.
+
+    After a preliminary assessment that finds nothing notable it is the one on the other model.
+    """
+    plan = state.expect(state.assessments[assessment_id].plan or "", r.Plan)
+    own = _own_decision(store, state, rules, assessment_id, at=at)
+    inherited = conclude(state, rules.policy, rules.suite, plan, own)
+    return Derived(own, None) if inherited is None else Derived(inherited, plan.reference)
+
+
+def derive_grounds(
+    store: Store, state: LedgerState, rules: Rules, assessment_id: str, *, at: datetime
+) -> list[Ground]:
+    """The grounds of a preliminary assessment, from results that were not validated yet."""
+    plan = state.expect(state.assessments[assessment_id].plan or "", r.Plan)
+    own = _own_decision(store, state, rules, assessment_id, at=at, validated=False)
+    return answer(state, rules.suite, plan, own.findings)
+
+
+def _own_decision(
+    store: Store,
+    state: LedgerState,
+    rules: Rules,
+    assessment_id: str,
+    *,
+    at: datetime,
+    validated: bool = True,
 ) -> Decision:
-    """The decision that follows from the counted result sets and their validation."""
-    assessment = state.assessments[assessment_id]
     _, checkpoint = state.checkpoint_of(assessment_id)
+    evidence = stored_evidence(store, state, state.assessments[assessment_id])
+    if not validated:
+        evidence = {name: replace(one, valid=True) for name, one in evidence.items()}
     return decide(
         rules.policy,
         rules.suite,
-        _evidence(store, state, assessment),
+        evidence,
         checkpoint=checkpoint.digest,
         checkpoint_at=checkpoint.manifest.created_at,
         at=at,
     )
 
 
-def _evidence(store: Store, state: LedgerState, assessment: AssessmentState) -> dict[str, Evidence]:
+def stored_evidence(
+    store: Store, state: LedgerState, assessment: AssessmentState
+) -> dict[str, Evidence]:
+    """The counted result sets with their samples, and what validation said of each."""
     valid: dict[str, bool] = {}
     validated: dict[str, Digest] = {}
     if assessment.validation is not None:

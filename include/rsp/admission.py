@@ -14,6 +14,9 @@ from include.rsp.occasion import assessment_id
 from include.rsp.reading import references
 from include.rsp.state import AssessmentState, LedgerState
 
+COUNTED = (r.Plan, r.Preflight, r.Preliminary, r.ResultSet, r.Validation, r.Verdict)
+"""The stages of an assessment; each has one place, which the first record chained holds."""
+
 
 def check_admissible(state: LedgerState, digest: Digest, record: r.Record) -> None:
     """Refuse a record that contradicts what is chained already.
@@ -39,7 +42,7 @@ def check_admissible(state: LedgerState, digest: Digest, record: r.Record) -> No
         _check_occasion(state, record)
     if isinstance(record, r.TrainingRun) and record.run_id in state.runs:
         raise Refused("already_counted", f"Training run {record.run_id!r} is announced already.")
-    if isinstance(record, r.Plan | r.Preflight | r.ResultSet | r.Validation | r.Verdict):
+    if isinstance(record, COUNTED):
         _check_stage(state, record)  # (4)
 
 
@@ -100,7 +103,8 @@ def _check_occasion(state: LedgerState, record: r.Occasion) -> None:
 
 
 def _check_stage(
-    state: LedgerState, record: r.Plan | r.Preflight | r.ResultSet | r.Validation | r.Verdict
+    state: LedgerState,
+    record: r.Plan | r.Preflight | r.Preliminary | r.ResultSet | r.Validation | r.Verdict,
 ) -> None:
     assessment = state.assessments.get(record.assessment_id)
     if assessment is None:
@@ -127,16 +131,13 @@ def _check_stage(
 
 def counted_in(assessment: AssessmentState, record: r.Record) -> Digest | None:
     """The record that already holds the place which this one would take, if any."""
-    match record:
-        case r.Plan():
-            return assessment.plan
-        case r.Preflight():
-            return assessment.preflight
-        case r.ResultSet():
-            return assessment.result_sets.get(record.run.evaluation)
-        case r.Validation():
-            return assessment.validation
-        case r.Verdict():
-            return assessment.verdict
-        case _:
-            return None
+    if isinstance(record, r.ResultSet):
+        return assessment.result_sets.get(record.run.evaluation)
+    held: dict[type[r.Record], Digest | None] = {
+        r.Plan: assessment.plan,
+        r.Preflight: assessment.preflight,
+        r.Preliminary: assessment.preliminary,
+        r.Validation: assessment.validation,
+        r.Verdict: assessment.verdict,
+    }
+    return held.get(type(record))

@@ -192,6 +192,10 @@ class Authority(Clause):
 
     permit_days: float = Field(gt=0)
     lease_seconds: float = Field(gt=0)
+    reassess_days: float = Field(
+        default=1, gt=0, description="how long a permit of the version before lives on when this "
+        "one tightens something; Redline's operational default",
+    )  # fmt: skip
 
 
 class MachineDetermination(Clause):

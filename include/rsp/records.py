@@ -10,10 +10,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from include.rsp.adoption_records import (
+    Adoption,
+    Approval,
+    PolicyPublication,
+    PolicyReview,
+    Proposal,
+)
+from include.rsp.assessment_records import (
+    Occasion,
+    Plan,
+    Preflight,
+    Preliminary,
+    ResultSet,
+    Validation,
+    Verdict,
+)
 from include.rsp.canonical import Digest, Identifier, Moment
 from include.rsp.checkpoint import CheckpointManifest
-from include.rsp.decision import Decision
-from include.rsp.forecast import Forecast
 from include.rsp.record_parts import (  # noqa: F401 - users of records find all of them here
     CodeStamp,
     Envelope,
@@ -21,9 +35,8 @@ from include.rsp.record_parts import (  # noqa: F401 - users of records find all
     RecordBase,
     RecordRef,
 )
-from include.rsp.results import BlobRef, EvaluationRun
+from include.rsp.results import BlobRef
 from include.rsp.safeguards import SafeguardEvidence, StandardJudgement
-from include.rsp.vocabulary import OccasionKind
 
 DeviationKind = Literal["not_acknowledged", "trained_while_held", "ceiling_exceeded"]
 
@@ -33,15 +46,6 @@ class TrustRoot(RecordBase):
 
     kind: Literal["trust_root"] = "trust_root"
     keys: list[KeyEntry] = Field(min_length=1)
-
-
-class Adoption(RecordBase):
-    """A policy and a suite come into force, signed by the officers that the policy names."""
-
-    kind: Literal["adoption"] = "adoption"
-    policy: BlobRef
-    suite: BlobRef
-    signatures: list[Envelope]
 
 
 class TrainingRun(RecordBase):
@@ -60,71 +64,6 @@ class Checkpoint(RecordBase):
     manifest: CheckpointManifest
     manifest_file: BlobRef
     location: str
-
-
-class Occasion(RecordBase):
-    """An assessment is due. Its id names checkpoint, policy, suite and reason."""
-
-    kind: Literal["occasion"] = "occasion"
-    assessment_id: Identifier
-    occasion: OccasionKind
-    reason: str
-    run_id: Identifier
-    checkpoint: RecordRef
-    policy: Digest
-    suite: Digest
-
-
-class Plan(RecordBase):
-    """Everything that depends on "now", resolved once. The first one chained is the claim."""
-
-    kind: Literal["plan"] = "plan"
-    assessment_id: Identifier
-    occasion: RecordRef
-    ledger_index: int = Field(ge=0)
-    evaluations: list[Identifier] = Field(min_length=1)
-
-
-class Preflight(RecordBase):
-    """What was checked before anything was evaluated."""
-
-    kind: Literal["preflight"] = "preflight"
-    assessment_id: Identifier
-    plan: RecordRef
-    checks: dict[str, str]
-
-
-class ResultSet(RecordBase):
-    """The counted run of one evaluation."""
-
-    kind: Literal["result_set"] = "result_set"
-    assessment_id: Identifier
-    plan: RecordRef
-    run: EvaluationRun
-
-
-class Validation(RecordBase):
-    """What Great Expectations found in the result sets of one assessment."""
-
-    kind: Literal["validation"] = "validation"
-    assessment_id: Identifier
-    plan: RecordRef
-    result_sets: dict[Identifier, RecordRef]
-    valid: dict[Identifier, bool]
-    problems: dict[Identifier, list[str]]
-    report: BlobRef
-
-
-class Verdict(RecordBase):
-    """Statuses and recommendation of one assessment; re-derived by the notary before it counts."""
-
-    kind: Literal["verdict"] = "verdict"
-    assessment_id: Identifier
-    plan: RecordRef
-    validation: RecordRef | None
-    checkpoint: RecordRef
-    decision: Decision
-    forecasts: list[Forecast]
 
 
 class Evidence(RecordBase):
@@ -267,9 +206,10 @@ class Deviation(RecordBase):
 
 # fmt: off
 Record = Annotated[
-    TrustRoot | Adoption | TrainingRun | Checkpoint | Occasion | Plan | Preflight | ResultSet
-    | Validation | Verdict | Evidence | Incident | Restatement | SafeguardsJudgement | Packet
-    | Determination | PermitRequest | Permit | Hold | Acknowledgement | Refusal | Deviation,
+    TrustRoot | Adoption | TrainingRun | Checkpoint | Occasion | Plan | Preflight | Preliminary
+    | ResultSet | Validation | Verdict | Evidence | Incident | Restatement | SafeguardsJudgement
+    | Packet | Determination | PermitRequest | Permit | Hold | Acknowledgement | Refusal | Deviation
+    | Proposal | PolicyReview | Approval | PolicyPublication,
     Field(discriminator="kind"),
 ]
 
@@ -277,8 +217,9 @@ NOTARY_ONLY = frozenset(
     {"trust_root", "permit", "hold", "deviation", "training_run", "acknowledgement"}
 )
 WRITTEN_BY_WORK = (
-    "adoption", "evidence", "checkpoint", "occasion", "plan", "preflight", "result_set",
-    "validation", "verdict", "incident", "restatement", "safeguards_judgement", "packet",
-    "determination", "permit_request", "refusal",
+    "proposal", "policy_review", "approval", "policy_publication", "adoption", "evidence",
+    "checkpoint", "occasion", "plan", "preflight", "result_set", "preliminary", "validation",
+    "verdict", "incident", "restatement", "safeguards_judgement", "packet", "determination",
+    "permit_request", "refusal",
 )  # in the order in which they can depend on each other
 # fmt: on

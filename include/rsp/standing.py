@@ -61,13 +61,15 @@ def _monitored(state: LedgerState, policy: Policy, run_id: str) -> list[Standing
 
 
 def _inherited(state: LedgerState, policy: Policy, run_id: str) -> list[StandingRequirement]:
-    """What the nearest assessed ancestor needs, until the run has a verdict of its own.
+    """What the nearest assessed ancestor needs, until the run itself was assessed whole.
 
-    An ancestor that is not in the ledger may have needed anything: then all that a first red line
-    requires is needed.
+    A verdict that a preliminary assessment took over from another model ends nothing. An ancestor
+    that is not in the ledger may have needed anything: then all that a first red line requires is
+    needed.
     """
     rule = policy.lineage_floor
-    if rule is None or state.runs[run_id].verdicts:
+    own = state.runs[run_id].verdicts.values()
+    if rule is None or any(one.inherits is None for one in own):
         return []
     home = {
         one.digest: name for name, run in state.runs.items() for one in run.checkpoints.values()

@@ -79,6 +79,7 @@ class AssessmentState:
     occasion: Digest
     plan: Digest | None = None
     preflight: Digest | None = None
+    preliminary: Digest | None = None
     result_sets: dict[str, Digest] = field(default_factory=dict)
     validation: Digest | None = None
     verdict: Digest | None = None
@@ -201,6 +202,8 @@ class LedgerState:
                 assessment.plan = digest
             case r.Preflight():
                 assessment.preflight = digest
+            case r.Preliminary():
+                assessment.preliminary = digest
             case r.ResultSet():
                 assessment.result_sets[record.run.evaluation] = digest
             case r.Validation():

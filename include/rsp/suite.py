@@ -87,6 +87,10 @@ class Evaluation(Document):
     minimum_samples: int = Field(gt=0)
     max_error_rate: float = Field(ge=0, lt=1)
     max_age_days: float = Field(gt=0, description="of a result at the time of comparison")
+    notable_gain: float | None = Field(
+        default=None, ge=0, description="gain over a model that was assessed comprehensively from "
+        "which on a model is notably more capable; null: no test of the preliminary assessment",
+    )  # fmt: skip
     limits: Limits | None
     elicitation_required: list[Identifier] = Field(min_length=1)
     positive_control: Control

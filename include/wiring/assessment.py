@@ -17,8 +17,10 @@ from include.adapters.evaluation import JobRequest
 from include.adapters.store import put_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest, canonical_bytes, short
-from include.rsp.decision import Decision, RedLineAssessment
+from include.rsp.comparison import is_notable, screening
+from include.rsp.decision import RedLineAssessment
 from include.rsp.errors import Refused
+from include.rsp.preliminary import screen
 from include.rsp.vocabulary import OccasionKind, Outcome
 from include.wiring.desk import Desk
 from include.wiring.registration import raise_occasion, register_by_name
@@ -29,18 +31,22 @@ log = logging.getLogger("redline.assessment")
 def resolve(desk: Desk, partition_key: str | None, conf: Mapping[str, Any]) -> str:
     """The assessment that a DAG run is for: its partition key, or what a person asked for.
 
+    A person names a raised assessment by its id, or a checkpoint with a reason for a new one.
+
     Raises:
         Refused: neither is there, or the key is unknown.
     """
-    if partition_key:
-        desk.state.occasion(partition_key)
-        return partition_key
+    raised = partition_key or conf.get("assessment_id")
+    if raised:
+        desk.state.occasion(str(raised))
+        return str(raised)
     run_id, checkpoint_id, reason = (conf.get(one) for one in ("run_id", "checkpoint_id", "reason"))
     if not (run_id and checkpoint_id and reason):
         raise Refused(
             "no_assessment",
-            "This run has no partition key and does not name run_id, checkpoint_id and reason. "
-            "Trigger it with those three, or let register_checkpoint raise the occasion.",
+            "This run has no partition key and names neither assessment_id nor run_id, "
+            "checkpoint_id and reason. Trigger it with one of these, or let register_checkpoint "
+            "raise the occasion.",
         )
     checkpoint = register_by_name(desk, str(run_id), str(checkpoint_id))
     return raise_occasion(desk, str(run_id), checkpoint, OccasionKind.OFFICER, str(reason))
@@ -50,17 +56,22 @@ def plan(desk: Desk, assessment_id: str) -> r.Plan:
     """Resolve once what depends on "now"; the first plan chained is the claim on the assessment."""
     rules = desk.rulebook.of_assessment(desk.state, assessment_id)
     state = desk.state
-    state.occasion(assessment_id)
+    occasion = state.occasion(assessment_id)
     assessment = state.assessments[assessment_id]
     if assessment.plan is None:
+        at = desk.now()
+        found = screen(state, rules.policy, rules.suite, occasion, at=at)
+        first = screening(rules.suite) if found.reference else rules.suite.evaluations
         record = r.Plan(
-            at=desk.now(),
+            at=at,
             by=desk.author,
             stamp=desk.stamp,
             assessment_id=assessment_id,
             occasion=r.RecordRef(record=assessment.occasion),
             ledger_index=state.length - 1,
-            evaluations=[evaluation.id for evaluation in rules.suite.evaluations],
+            evaluations=[evaluation.id for evaluation in first],
+            reference=r.RecordRef(record=found.reference) if found.reference else None,
+            grounds=found.grounds,
         )
         desk.submit_counted(record, lambda now: now.assessments[assessment_id].plan)
     return desk.state.expect(desk.plan_of(assessment_id).record, r.Plan)
@@ -137,8 +148,37 @@ def record_result(desk: Desk, assessment_id: str, evaluation_id: str) -> r.Resul
     return desk.state.expect(known, r.ResultSet)
 
 
+def is_preliminary(desk: Desk, assessment_id: str) -> bool:
+    """Whether the counted plan asks first if the model is notably more capable."""
+    return desk.state.expect(desk.plan_of(assessment_id).record, r.Plan).reference is not None
+
+
+def answer_preliminary(desk: Desk, assessment_id: str) -> r.Preliminary:
+    """Say whether the model is notably more capable, and what has to be run besides if so."""
+    known = desk.state.assessments[assessment_id].preliminary
+    if known is None:
+        state, at = desk.state, desk.now()
+        rules = desk.rulebook.of_assessment(state, assessment_id)
+        plan = state.expect(desk.plan_of(assessment_id).record, r.Plan)
+        grounds = rederivation.derive_grounds(desk.store, state, rules, assessment_id, at=at)
+        further = rules.suite.evaluations if is_notable(grounds) else []
+        record = r.Preliminary(
+            at=at,
+            by=desk.author,
+            stamp=desk.stamp,
+            assessment_id=assessment_id,
+            plan=desk.plan_of(assessment_id),
+            notably_more_capable=is_notable(grounds),
+            grounds=grounds,
+            evaluations=[one.id for one in further if one.id not in plan.evaluations],
+        )
+        known = desk.submit_counted(record, lambda now: now.assessments[assessment_id].preliminary)
+    return desk.state.expect(known, r.Preliminary)
+
+
 def validate(desk: Desk, assessment_id: str) -> r.Validation:
     """Hold all result sets against their expectations; keep Great Expectations' full account."""
+    desk.state.occasion(assessment_id)
     known = desk.state.assessments[assessment_id].validation
     if known is None:
         known = desk.submit_counted(
@@ -153,6 +193,12 @@ def _validated(desk: Desk, assessment_id: str) -> r.Validation:
 
     state = desk.state
     rules = desk.rulebook.of_assessment(state, assessment_id)
+    if state.assessments[assessment_id].preflight is None:
+        raise Refused(
+            "no_preflight",
+            f"Assessment {assessment_id} has no pre-flight, so nothing was evaluated. Mend what "
+            "pre_flight names and clear it.",
+        )
     _, checkpoint = state.checkpoint_of(assessment_id)
     counted = dict(state.assessments[assessment_id].result_sets)
     validator, results = Validator(), {}
@@ -186,13 +232,11 @@ def _validated(desk: Desk, assessment_id: str) -> r.Validation:
 
 def compare(desk: Desk, assessment_id: str, red_line: str) -> RedLineAssessment:
     """What the evidence says of one red line, for people to see; the verdict derives it again."""
-    decision = _decision(desk, assessment_id)
-    return next(line for line in decision.red_lines if line.red_line == red_line)
-
-
-def _decision(desk: Desk, assessment_id: str) -> Decision:
     rules = desk.rulebook.of_assessment(desk.state, assessment_id)
-    return rederivation.derive_decision(desk.store, desk.state, rules, assessment_id, at=desk.now())
+    decision = rederivation.derive_decision(
+        desk.store, desk.state, rules, assessment_id, at=desk.now()
+    ).decision
+    return next(line for line in decision.red_lines if line.red_line == red_line)
 
 
 def reach_verdict(desk: Desk, assessment_id: str) -> tuple[Digest, r.Verdict]:
@@ -202,7 +246,7 @@ def reach_verdict(desk: Desk, assessment_id: str) -> tuple[Digest, r.Verdict]:
     if known is None:
         rules = desk.rulebook.of_assessment(state, assessment_id)
         at = desk.now()
-        decision = rederivation.derive_decision(desk.store, state, rules, assessment_id, at=at)
+        derived = rederivation.derive_decision(desk.store, state, rules, assessment_id, at=at)
         validation = state.assessments[assessment_id].validation
         checkpoint, _ = state.checkpoint_of(assessment_id)
         record = r.Verdict(
@@ -213,8 +257,9 @@ def reach_verdict(desk: Desk, assessment_id: str) -> tuple[Digest, r.Verdict]:
             plan=desk.plan_of(assessment_id),
             validation=r.RecordRef(record=validation) if validation else None,
             checkpoint=r.RecordRef(record=checkpoint),
-            decision=decision,
-            forecasts=rederivation.derive_forecasts(state, rules, assessment_id, decision),
+            decision=derived.decision,
+            forecasts=rederivation.derive_forecasts(state, rules, assessment_id, derived.decision),
+            inherits=derived.inherits,
         )
         known = desk.submit_counted(record, lambda now: now.assessments[assessment_id].verdict)
     return known, desk.state.expect(known, r.Verdict)

@@ -91,13 +91,28 @@ def plan() -> list[str]:
 
 
 @as_airflow
-def pre_flight(assessment_id: str) -> str:
-    """Check what is about to be evaluated."""
+def pre_flight(assessment_id: str, whole: str, first: str) -> str:
+    """Check what is about to be evaluated; go to `first` if a preliminary assessment is planned."""
     from include.wiring import assessment
 
-    digest = assessment.pre_flight(open_desk(), assessment_id)
-    show(digest)
-    return digest
+    desk = open_desk()
+    show(assessment.pre_flight(desk, assessment_id))
+    return first if assessment.is_preliminary(desk, assessment_id) else whole
+
+
+@as_airflow
+def preliminary(assessment_id: str) -> list[str]:
+    """Is the model notably more capable? The evaluations that have to be run if it is."""
+    from include.rsp.canonical import digest_of
+    from include.wiring import assessment
+
+    record = assessment.answer_preliminary(open_desk(), assessment_id)
+    for one in record.grounds:
+        log.info("%s: %s (%s)", one.ground, one.answer, one.because)
+    notable = record.notably_more_capable
+    log.info("%s", "notably more capable, or in doubt" if notable else "not notably more capable")
+    show(digest_of(record))
+    return list(record.evaluations)
 
 
 @as_airflow
@@ -120,7 +135,9 @@ def compare(red_line: str, assessment_id: str) -> dict[str, str]:
     desk = open_desk()
     line = assessment.compare(desk, assessment_id, red_line)
     log.info("%s is %s (%s): %s", line.red_line, line.status, line.clause, line.because)
-    show(desk.state.assessments[assessment_id].validation or "", f"{line.red_line}: {line.status}")
+    after = f" (follow-up of {line.follow_up_of})" if line.follow_up_of else ""
+    label = f"{line.red_line}: {line.status}{after}"
+    show(desk.state.assessments[assessment_id].validation or "", label)
     return {"red_line": line.red_line, "status": line.status.value, "because": line.because}
 
 

@@ -38,6 +38,13 @@ os.environ |= {
 }
 
 from tests.support.airflow_world import LoopingWorld  # noqa: E402
+from tests.support.factories import (  # noqa: E402
+    POLICY_BYTES,
+    SUITE_BYTES,
+    changed,
+    with_a_screening_test,
+    with_preliminary,
+)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +70,24 @@ def bag() -> Any:
 @pytest.fixture
 def looping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopingWorld]:
     """A world with a looping notary, to which the tasks of this process are pointed."""
-    world = LoopingWorld(tmp_path)
+    yield from _pointed_to(LoopingWorld(tmp_path), tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def looping_with_preliminary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LoopingWorld]:
+    """The same, under a policy that asks first whether a model is notably more capable."""
+    rules = {
+        "policy": changed(POLICY_BYTES, with_preliminary),
+        "suite": changed(SUITE_BYTES, with_a_screening_test),
+    }
+    yield from _pointed_to(LoopingWorld(tmp_path, **rules), tmp_path, monkeypatch)
+
+
+def _pointed_to(
+    world: LoopingWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LoopingWorld]:
     monkeypatch.setenv("REDLINE_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("REDLINE_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv("REDLINE_JOBS", str(tmp_path / "jobs"))

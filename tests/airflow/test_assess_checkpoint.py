@@ -38,8 +38,13 @@ def assess(
     world.finish_jobs(key, right, **changes)
     if pauses:
         threading.Thread(target=acknowledging_trainer, args=(world,), daemon=True).start()
-    conf = {"run_id": RUN, "checkpoint_id": "x1.5", "reason": "a test"}
-    return bag.dags["assess_checkpoint"].test(run_conf=conf)
+    return run_of(bag, run_id=RUN, checkpoint_id="x1.5", reason="a test")
+
+
+def run_of(bag: Any, **conf: str) -> Any:
+    """`dag.test()` keeps the parameters of the run before, so all of them are given."""
+    names = ("assessment_id", "run_id", "checkpoint_id", "reason")
+    return bag.dags["assess_checkpoint"].test(run_conf=dict.fromkeys(names) | conf)
 
 
 def test_continue(bag: Any, looping: LoopingWorld) -> None:
@@ -108,6 +113,38 @@ def test_crossed_and_verified_is_released_by_two_signatures(
     assert not looping.state.runs[RUN].holds_in_force
 
 
+def second_run(bag: Any, world: LoopingWorld, right: dict[str, int]) -> Any:
+    """One model was assessed whole; another run's first checkpoint is due, and is assessed."""
+    from include.wiring import registration
+
+    world.gate()
+    world.assess(1)
+    world.gate("run-2")
+    world.publish(1.5, run_id="run-2")
+    registration.register_new(world.desk)
+    (key,) = registration.raise_due_occasions(world.desk)
+    world.finish_jobs(key, right)
+    return run_of(bag, assessment_id=key)
+
+
+@pytest.mark.parametrize(
+    ("maximum", "further", "results"), [(10, "skipped", 1), (60, "success", 3)]
+)
+def test_a_preliminary_assessment_ends_early_or_goes_on_in_full(
+    bag: Any, looping_with_preliminary: LoopingWorld, maximum: int, further: str, results: int
+) -> None:
+    world = looping_with_preliminary
+    run = second_run(bag, world, CALM | {"maximum": maximum})
+    assert run.state == "success"
+    found = states(run)
+    assert (found["evaluate"], found["preliminary"]) == ("skipped", "success")
+    assert found["evaluate_further"] == further
+    assert found["continue"] == "success"
+    *_, verdict = world.of_kind(r.Verdict)
+    assert (verdict.inherits is not None) == (further == "skipped")
+    assert len(world.state.assessments[verdict.assessment_id].result_sets) == results
+
+
 def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
     bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,9 +197,9 @@ def test_a_run_for_nothing_is_refused_by_its_first_task(
     bag: Any, looping: LoopingWorld, conf: dict[str, str]
 ) -> None:
     looping.gate()
-    run = bag.dags["assess_checkpoint"].test(run_conf=conf)
+    run = run_of(bag, **conf)
     assert run.state == "failed"
     found = states(run)
-    assert found.pop("plan") == "failed"
-    assert set(found.values()) == {"upstream_failed"}
+    assert {name for name, state in found.items() if state == "failed"} == {"plan", "validate"}
+    assert set(found.values()) == {"failed", "upstream_failed"}
     assert "plan" not in looping.kinds()

@@ -45,6 +45,16 @@ def changed(content: bytes, change: Callable[[dict[str, Any]], None] | None) -> 
     return yaml.safe_dump(plain).encode()
 
 
+def with_preliminary(plain: dict[str, Any]) -> None:
+    """Let the policy ask first whether a model is notably more capable."""
+    plain["preliminary"] = {"clause": "toylab 3.4", "compute_ratio": 4, "months": 6}
+
+
+def with_a_screening_test(plain: dict[str, Any]) -> None:
+    """Let the suite answer that with its second evaluation."""
+    plain["evaluations"][1]["notable_gain"] = 0.1
+
+
 ADDITION = "two-digit-addition"
 
 

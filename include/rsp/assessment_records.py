@@ -1,0 +1,103 @@
+"""The records of one assessment, from its occasion to its verdict. Each stage has one place."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from include.rsp.canonical import Digest, Identifier
+from include.rsp.comparison import Ground
+from include.rsp.decision import Decision
+from include.rsp.forecast import Forecast
+from include.rsp.record_parts import RecordBase, RecordRef
+from include.rsp.results import BlobRef, EvaluationRun
+from include.rsp.vocabulary import OccasionKind
+
+
+class Occasion(RecordBase):
+    """An assessment is due. Its id names checkpoint, policy, suite and reason."""
+
+    kind: Literal["occasion"] = "occasion"
+    assessment_id: Identifier
+    occasion: OccasionKind
+    reason: str
+    run_id: Identifier
+    checkpoint: RecordRef
+    policy: Digest
+    suite: Digest
+
+
+class Plan(RecordBase):
+    """Everything that depends on "now", resolved once. The first one chained is the claim."""
+
+    kind: Literal["plan"] = "plan"
+    assessment_id: Identifier
+    occasion: RecordRef
+    ledger_index: int = Field(ge=0)
+    evaluations: list[Identifier] = Field(min_length=1, description="to be run first")
+    reference: RecordRef | None = Field(
+        default=None, description="the verdict that a preliminary assessment compares with"
+    )
+    grounds: list[Ground] = Field(
+        default_factory=list, description="of the preliminary assessment, without its tests"
+    )
+
+
+class Preflight(RecordBase):
+    """What was checked before anything was evaluated."""
+
+    kind: Literal["preflight"] = "preflight"
+    assessment_id: Identifier
+    plan: RecordRef
+    checks: dict[str, str]
+
+
+class Preliminary(RecordBase):
+    """Whether a model is notably more capable than the one in its plan; if so, what is run next.
+
+    Reached before validation: the verdict asks again, with what validation found.
+    """
+
+    kind: Literal["preliminary"] = "preliminary"
+    assessment_id: Identifier
+    plan: RecordRef
+    notably_more_capable: bool
+    grounds: list[Ground]
+    evaluations: list[Identifier]
+
+
+class ResultSet(RecordBase):
+    """The counted run of one evaluation."""
+
+    kind: Literal["result_set"] = "result_set"
+    assessment_id: Identifier
+    plan: RecordRef
+    run: EvaluationRun
+
+
+class Validation(RecordBase):
+    """What Great Expectations found in the result sets of one assessment."""
+
+    kind: Literal["validation"] = "validation"
+    assessment_id: Identifier
+    plan: RecordRef
+    result_sets: dict[Identifier, RecordRef]
+    valid: dict[Identifier, bool]
+    problems: dict[Identifier, list[str]]
+    report: BlobRef
+
+
+class Verdict(RecordBase):
+    """Statuses and recommendation of one assessment; re-derived by the notary before it counts."""
+
+    kind: Literal["verdict"] = "verdict"
+    assessment_id: Identifier
+    plan: RecordRef
+    validation: RecordRef | None
+    checkpoint: RecordRef
+    decision: Decision
+    forecasts: list[Forecast]
+    inherits: RecordRef | None = Field(
+        default=None, description="the verdict whose statuses stand after a preliminary assessment"
+    )
