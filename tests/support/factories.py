@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,13 @@ import yaml
 from numpy.typing import ArrayLike
 
 from include.adapters.policy_files import POLICIES, SUITES, named_file, read_policy, read_suite
+from include.rsp.canonical import digest_of
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
+from include.rsp.policy_parts import Standard
 from include.rsp.results import ControlResult, EvaluationRun, Sample
+from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.statistics import Observations
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.vocabulary import ResultStatus
@@ -53,6 +56,56 @@ def with_preliminary(plain: dict[str, Any]) -> None:
 def with_a_screening_test(plain: dict[str, Any]) -> None:
     """Let the suite answer that with its second evaluation."""
     plain["evaluations"][1]["notable_gain"] = 0.1
+def small_suite(
+    policy: str, lines: Iterable[str], *, combined: Iterable[str] = (), **ratios: dict[str, float]
+) -> Suite:
+    """A made-up suite: one load-bearing evaluation for each line, named `on-<line>`.
+
+    `combined` are the lines that the policy leaves open and this suite fills in; `ratios` are the
+    `due_ratios` and `ceilings` where the policy gives none.
+    """
+
+    def change(plain: dict[str, Any]) -> None:
+        one = plain["evaluations"][0]
+        plain |= {"id": "made-up", "policy": policy, **ratios}
+        plain["combine"] = dict.fromkeys(combined, "all_load_bearing")
+        plain["evaluations"] = [one | {"id": f"on-{line}", "red_line": line} for line in lines]
+
+    return toy_suite(change)
+
+
+def all_shown(
+    standard: Standard, among: Iterable[Standard], *, shows: bool = True
+) -> dict[str, SafeguardEvidence]:
+    """Evidence on every criterion of some standards, made out to one of them."""
+    every = [criterion for one in among for criterion in one.criteria]
+    pieces = [
+        SafeguardEvidence(
+            standard=standard.id,
+            criterion=criterion.id,
+            type=criterion.evidence,
+            shows=shows,
+            statement="seen",
+            collected_at=START,
+            collector="somebody",
+            attachment=None,
+            simulated=True,
+        )
+        for criterion in every
+    ]
+    return {digest_of(piece): piece for piece in pieces}
+
+
+def clauses(plain: Any) -> Iterator[str]:
+    """Every clause in plain data, however deep."""
+    if isinstance(plain, dict):
+        if "clause" in plain:
+            yield plain["clause"]
+        for inner in plain.values():
+            yield from clauses(inner)
+    elif isinstance(plain, list):
+        for inner in plain:
+            yield from clauses(inner)
 
 
 ADDITION = "two-digit-addition"

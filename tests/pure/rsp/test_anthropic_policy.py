@@ -1,20 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from include.adapters.policy_files import POLICIES, named_file, read_policy
-from include.rsp.canonical import digest_of
 from include.rsp.decision import Decision, decide
 from include.rsp.finding import Evidence
-from include.rsp.policy_parts import Standard
-from include.rsp.safeguards import SafeguardEvidence, judge_standard
+from include.rsp.safeguards import judge_standard
 from include.rsp.suite import Suite, problems_between, spacing_of
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus
-from tests.support.factories import CHECKPOINT, START, make_evidence, toy_suite
+from tests.support.factories import (
+    CHECKPOINT,
+    START,
+    all_shown,
+    clauses,
+    make_evidence,
+    small_suite,
+)
 
 POLICY = read_policy(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes(), where="RSP 2.2")
 LINES = {
@@ -27,20 +30,8 @@ FURTHER = {"cbrn-4", "ai-rnd-5"}
 NEVER = ["asl-4-deployment", "asl-4-security"]
 
 
-def small_suite(*, combined: bool = False, **ceilings: float) -> Suite:
-    """A made-up suite: one load-bearing evaluation for each red line."""
-
-    def change(plain: dict[str, Any]) -> None:
-        one = plain["evaluations"][0]
-        plain |= {"id": "made-up", "policy": "anthropic-rsp", "ceilings": ceilings}
-        plain["combine"] = dict.fromkeys(LINES, "all_load_bearing") if combined else {}
-        plain["evaluations"] = [one | {"id": f"on-{line}", "red_line": line} for line in LINES]
-
-    return toy_suite(change)
-
-
-SUITE = small_suite(default=6)
-COMBINED = small_suite(combined=True, default=6)
+SUITE = small_suite(POLICY.id, LINES, ceilings={"default": 6})
+COMBINED = small_suite(POLICY.id, LINES, combined=LINES, ceilings={"default": 6})
 
 
 def decided(evidence: dict[str, Evidence], suite: Suite = SUITE) -> Decision:
@@ -52,39 +43,6 @@ def decided(evidence: dict[str, Evidence], suite: Suite = SUITE) -> Decision:
 
 def all_scored(right: int) -> Decision:
     return decided({one.id: make_evidence(one, right) for one in SUITE.evaluations})
-
-
-def all_shown(
-    standard: Standard, among: Sequence[Standard] = POLICY.standards
-) -> dict[str, SafeguardEvidence]:
-    """Evidence that every criterion of some standards is met, made out to one of them."""
-    every = [criterion for one in among for criterion in one.criteria]
-    pieces = [
-        SafeguardEvidence(
-            standard=standard.id,
-            criterion=criterion.id,
-            type=criterion.evidence,
-            shows=True,
-            statement="seen",
-            collected_at=START,
-            collector="somebody",
-            attachment=None,
-            simulated=True,
-        )
-        for criterion in every
-    ]
-    return {digest_of(piece): piece for piece in pieces}
-
-
-def clauses(plain: Any) -> Iterator[str]:
-    if isinstance(plain, dict):
-        if "clause" in plain:
-            yield plain["clause"]
-        for inner in plain.values():
-            yield from clauses(inner)
-    elif isinstance(plain, list):
-        for inner in plain:
-            yield from clauses(inner)
 
 
 def test_it_is_version_2_2_with_its_four_red_lines() -> None:
@@ -179,7 +137,7 @@ def test_the_affirmative_case_is_needed_for_the_checkpoint_itself() -> None:
 @pytest.mark.parametrize("name", NEVER)
 def test_a_standard_that_is_not_written_never_holds(name: str) -> None:
     standard = POLICY.standard(name)
-    for evidence in ({}, all_shown(standard)):
+    for evidence in ({}, all_shown(standard, POLICY.standards)):
         assert not judge_standard(standard, evidence, at=START).holds
 
 
@@ -191,13 +149,15 @@ def test_an_asl_3_standard_holds_for_a_year_at_most(name: str, part: str, criter
     standard = POLICY.standard(name)
     assert [criterion.part for criterion in standard.criteria] == [part] * criteria
     year = START + timedelta(days=365)
-    assert judge_standard(standard, all_shown(standard), at=year).holds
-    late = judge_standard(standard, all_shown(standard), at=year + timedelta(seconds=1))
+    assert judge_standard(standard, all_shown(standard, POLICY.standards), at=year).holds
+    late = judge_standard(
+        standard, all_shown(standard, POLICY.standards), at=year + timedelta(seconds=1)
+    )
     assert not late.holds
 
 
 def test_the_suite_must_give_the_ceiling() -> None:
-    assert any("ceiling" in one for one in problems_between(POLICY, small_suite()))
+    assert any("ceiling" in one for one in problems_between(POLICY, small_suite(POLICY.id, LINES)))
     assert problems_between(POLICY, SUITE) == []
     for name in ("default", "early_warning", "with_safeguards"):
         assert spacing_of(POLICY, SUITE, name) == (4, 6)
