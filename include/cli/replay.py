@@ -11,7 +11,7 @@ import typer
 from include.adapters import published_files as files
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.cli import replay_text as text
-from include.rsp.consistency import find_inconsistencies
+from include.rsp.consistency import Inconsistency, find_doubts, find_inconsistencies
 from include.rsp.explanation import Record, explain, what_decided
 from include.rsp.published import Reading
 from include.rsp.replay import NO_BUFFER
@@ -50,15 +50,17 @@ def replay(
         table = _sweep(record)
         typer.echo(json.dumps(table, indent=1) if as_json else text.sweep_text(table))
         return
-    rows = [{**_row(record, model), **_why(record, model)} for model in record.results]
+    strange = find_inconsistencies(stated, read)
+    rows = [{**_row(record, model), **_why(record, model, strange)} for model in record.results]
     found = {
+        "policy": f"{law.id} {law.version}",
+        "buffer": stated.buffer,
         "models": rows,
         "not_reported": sorted(
             one.model for key, one in record.determinations.items() if key not in record.results
         ),
         "inconsistencies": [
-            {**one.model_dump(mode="json"), "next_steps": one.next_steps}
-            for one in find_inconsistencies(stated, read)
+            {**one.model_dump(mode="json"), "next_steps": one.next_steps} for one in strange
         ],
         "restated": [
             {**one.model_dump(), "flags": check_restatement(stated, one, read)}
@@ -69,7 +71,6 @@ def replay(
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
-    typer.echo(f"Policy {law.id} {law.version}; buffer {stated.buffer:.0%} of the limit.\n")
     typer.echo(text.replay_text(found))
 
 
@@ -80,6 +81,7 @@ def _row(record: Record, model: str, **settings: float | Reading) -> dict[str, A
     comparable = level is not None and found.decided
     return {
         "model": found.model,
+        "frameworks": sorted({one.framework for one in record.results[model] if one.framework}),
         "engine": found.level,
         "decided": found.decided,
         "because": found.because,
@@ -94,12 +96,13 @@ def _row(record: Record, model: str, **settings: float | Reading) -> dict[str, A
     }  # fmt: skip
 
 
-def _why(record: Record, model: str) -> dict[str, Any]:
+def _why(record: Record, model: str, strange: list[Inconsistency]) -> dict[str, Any]:
     found = explain(record, model)
     return {
         "decided_by": what_decided(record, model).value,
         "explained_by": found.kind.value,
         "explanation": found.sentence,
+        "doubts": find_doubts(strange, record.results[model]),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any
 
@@ -14,7 +15,9 @@ NAMED = 2
 
 def replay_text(found: dict[str, Any]) -> str:
     """Models, then what does not fit together, then the count."""
-    parts = [_model_text(row) for row in found["models"]]
+    policy = found["policy"]
+    parts = [f"Policy {policy}; buffer {found['buffer']:.0%} of the limit."]
+    parts += [_model_text(row, policy) for row in found["models"]]
     parts += [
         wrapped(f"{model}: determined, but no result was published.")
         for model in found["not_reported"]
@@ -51,7 +54,7 @@ def wrapped(text: str, *, indent: int = 0) -> str:
     )
 
 
-def _model_text(row: dict[str, Any]) -> str:
+def _model_text(row: dict[str, Any], policy: str) -> str:
     answer = (
         f"{row['engine']} by {row['decided_by']}"
         if row["decided"]
@@ -60,11 +63,24 @@ def _model_text(row: dict[str, Any]) -> str:
     head = f"{row['model']}: {answer}; {_beside(row)}"
     why = f"explained by {row['explained_by']}: {row['explanation']}"
     lines = [wrapped(head), wrapped(why, indent=2)]
+    doubts = [f"row {number} ({', '.join(flags)})" for number, flags in row["doubts"].items()]
+    if doubts:
+        lines.append(wrapped(f"IN DOUBT, see below: {', '.join(doubts)}", indent=2))
     said = row["published"]
     if said:
         text = f"published: {said['required_standard'] or 'no standard'}"
         lines.append(wrapped(f"{text}. Reason: {said['published_reason'] or 'none'}", indent=2))
+    others = [one for one in row["frameworks"] if _major(one) != _major(policy)]
+    if others:
+        text = f"published under {', '.join(others)}; held here to {policy}"
+        lines.append(wrapped(text, indent=2))
     return "\n".join([*lines, *_lines_text(row["red_lines"])])
+
+
+def _major(version: str) -> str | None:
+    """`2` of `RSP v2.0` or `anthropic-rsp 2.2`."""
+    found = re.search(r"\d+", version)
+    return found[0] if found else None
 
 
 def _beside(row: dict[str, Any]) -> str:

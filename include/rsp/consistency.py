@@ -23,6 +23,10 @@ SAME = 1e-4
 UNITED = ("share", "of_")
 
 
+DOUBTS = (Flag.LIMIT_NOT_THE_RULES, Flag.UNIT_DOES_NOT_FIT, Flag.UNCOUNTED)
+"""What puts the answer itself in doubt, because a row was perhaps held to the wrong limit."""
+
+
 class Inconsistency(Document):
     """Rows that do not fit together, and what to do about it."""
 
@@ -54,6 +58,18 @@ def find_inconsistencies(
         for each in check(rules, rows)
     ]
     return sorted(found, key=lambda one: (min(one.rows), list(Flag).index(one.flags[0]), one.what))
+
+
+def find_doubts(
+    found: Sequence[Inconsistency], results: Sequence[PublishedResult]
+) -> dict[int, list[Flag]]:
+    """By row, what puts the answer of these results in doubt."""
+    own = {one.row for one in results}
+    doubts: dict[int, list[Flag]] = defaultdict(list)
+    for one in found:
+        for row in own.intersection(one.rows):
+            doubts[row] += [flag for flag in one.flags if flag in DOUBTS]
+    return {row: flags for row, flags in sorted(doubts.items()) if flags}
 
 
 def _limits(_: PublishedRules, rows: list[PublishedResult]) -> Found:
