@@ -10,10 +10,12 @@ import typer
 
 from include.adapters import published_files as files
 from include.adapters.policy_files import POLICIES, named_file, read_policy
-from include.rsp.policy import Policy
-from include.rsp.published import ModelReplay, PublishedResult, PublishedRules, Reading
-from include.rsp.replay import NO_BUFFER, replay_model
-from include.rsp.restatement import NEXT_STEP, check_restatement
+from include.cli import replay_text as text
+from include.rsp.consistency import Inconsistency, find_doubts, find_inconsistencies
+from include.rsp.explanation import Record, explain, what_decided
+from include.rsp.published import Reading
+from include.rsp.replay import NO_BUFFER
+from include.rsp.restatement import check_restatement
 
 BUFFERS = (NO_BUFFER, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 
@@ -42,125 +44,86 @@ def replay(
     path = named_file(POLICIES, policy or stated.policy)
     law = read_policy(path.read_bytes(), where=str(path))
     stated.check_against(law)
-    by_model: dict[str, list[PublishedResult]] = {}
     read = files.read_results(results)
-    for one in read:
-        by_model.setdefault(one.model, []).append(one)
-    published = files.read_determinations(determinations)
+    record = Record.of(law, stated, read, files.read_determinations(determinations))
     if sweep:
-        _print_sweep(law, stated, by_model, published, as_json=as_json)
+        table = _sweep(record)
+        typer.echo(json.dumps(table, indent=1) if as_json else text.sweep_text(table))
         return
-    rows = [
-        _row(replay_model(law, stated, found), replay_model(law, stated, found, buffer=NO_BUFFER),
-             published.get(model))
-        for model, found in by_model.items()
-    ]  # fmt: skip
-    restated = [
-        {**one.model_dump(), "flags": check_restatement(stated, one, read)}
-        for one in files.read_restatements(restatements)
-    ]
-    lost = sorted(set(published) - set(by_model))
+    strange = find_inconsistencies(stated, read)
+    rows = [{**_row(record, model), **_why(record, model, strange)} for model in record.results]
+    found = {
+        "policy": f"{law.id} {law.version}",
+        "buffer": stated.buffer,
+        "models": rows,
+        "not_reported": sorted(
+            one.model for key, one in record.determinations.items() if key not in record.results
+        ),
+        "inconsistencies": [
+            {**one.model_dump(mode="json"), "next_steps": one.next_steps} for one in strange
+        ],
+        "restated": [
+            {**one.model_dump(), "flags": check_restatement(stated, one, read)}
+            for one in files.read_restatements(restatements)
+        ],
+        **_count(rows),
+    }
     if as_json:
-        typer.echo(
-            json.dumps(
-                {"models": rows, "not_reported": lost, "restated": restated, **_count(rows)},
-                indent=1,
-            )
-        )
+        typer.echo(json.dumps(found, indent=1))
         return
-    typer.echo(f"Policy {law.id} {law.version}; buffer {stated.buffer:.0%} of the limit.\n")
-    for row in rows:
-        _print_row(row)
-    for model in lost:
-        typer.echo(f"{model}: determined, but no result was published.\n")
-    typer.echo("Values that were printed twice:")
-    for each in restated:
-        typer.echo(
-            f"  {each['model']}, {each['evaluation']}: {each['value_a']} ({each['source_a']}), "
-            f"then {each['value_b']} ({each['source_b']})"
-        )
-        for flag in each["flags"]:
-            typer.echo(f"    {flag}: {NEXT_STEP[flag]}")
-    count = _count(rows)
-    typer.echo("")
-    typer.echo(
-        f"Of {count['determined']} determined models the rules decide {count['decided']}; "
-        f"{count['agree']} of these agree; {count['judgement']} left to judgement."
-    )
+    typer.echo(text.replay_text(found))
 
 
-def _row(found: ModelReplay, bare: ModelReplay, was: dict[str, str] | None) -> dict[str, Any]:
-    level = files.published_level(was["required_standard"]) if was else None
+def _row(record: Record, model: str, **settings: float | Reading) -> dict[str, Any]:
+    """The engine's answer, and afterwards what was published beside it."""
+    found = record.replay(model, **settings)
+    was, level = record.determinations.get(model), record.level(model)
+    comparable = level is not None and found.decided
     return {
         "model": found.model,
+        "frameworks": sorted({one.framework for one in record.results[model] if one.framework}),
         "engine": found.level,
         "decided": found.decided,
         "because": found.because,
         "red_lines": [one.model_dump(mode="json") for one in found.lines],
         "published": was and {
-            name: was[name] for name in ("required_standard", "determination", "published_reason")
+            name: getattr(was, name)
+            for name in ("required_standard", "determination", "published_reason")
         },
-        "agrees": None if level is None or not found.decided else level == found.level,
-        "explained_by": _explain(found, bare),
+        "published_level": level,
+        "agrees": level == found.level if comparable else None,
         "findings": [one.model_dump(mode="json") for one in found.findings],
     }  # fmt: skip
 
 
-def _explain(found: ModelReplay, bare: ModelReplay) -> str:
-    """What the engine's answer rests on: numbers, the buffer, or what is left to people."""
-    if found.decided:
-        return "numbers" if bare.level == found.level else "buffer"
-    entries = {one.red_line for one in found.lines if one.entry and not one.decided}
-    worn = [one for one in found.findings if one.red_line in entries and one.saturated]
-    return f"judgement ({'saturated evaluations and ' if worn else ''}no load-bearing result)"
+def _why(record: Record, model: str, strange: list[Inconsistency]) -> dict[str, Any]:
+    found = explain(record, model)
+    return {
+        "decided_by": what_decided(record, model).value,
+        "explained_by": found.kind.value,
+        "explanation": found.sentence,
+        "doubts": find_doubts(strange, record.results[model]),
+    }
 
 
 def _count(rows: list[dict[str, Any]]) -> dict[str, int]:
-    compared = [row for row in rows if row["published"]]
+    """How many were determined at a level that the policy knows, and what became of these."""
+    compared = [row for row in rows if row["published_level"]]
     return {
         "determined": len(compared),
         "decided": sum(row["decided"] for row in compared),
         "agree": sum(row["agrees"] is True for row in compared),
         "judgement": sum(not row["decided"] for row in compared),
+        "not_comparable": sum(bool(row["published"]) for row in rows) - len(compared),
     }
 
 
-def _print_row(row: dict[str, Any]) -> None:
-    verdict = row["engine"] if row["decided"] else f"judgement (until then as {row['engine']})"
-    typer.echo(f"{row['model']}: {verdict}, by {row['explained_by']}")
-    for line in row["red_lines"]:
-        mark = "" if line["decided"] else " [people]"
-        typer.echo(f"  {line['red_line']}: {line['status']}{mark}: {line['because']}")
-    if row["published"]:
-        said = row["published"]
-        agrees = {True: "agrees", False: "DIFFERS", None: "not compared"}[row["agrees"]]
-        typer.echo(f"  published: {said['required_standard']} ({said['published_reason']})")
-        typer.echo(f"  -> {agrees}")
-    typer.echo("")
-
-
-def _print_sweep(
-    law: Policy,
-    stated: PublishedRules,
-    by_model: dict[str, list[PublishedResult]],
-    published: dict[str, dict[str, str]],
-    *,
-    as_json: bool,
-) -> None:
+def _sweep(record: Record) -> list[dict[str, Any]]:
     table = []
     for reading in Reading:
         for buffer in BUFFERS:
-            rows = []
-            for model, found in by_model.items():
-                done = replay_model(law, stated, found, buffer=buffer, reading=reading)
-                rows.append(_row(done, done, published.get(model)))
-            table.append({"rule": reading.value, "buffer": buffer, **_count(rows)})
-    if as_json:
-        typer.echo(json.dumps(table, indent=1))
-        return
-    typer.echo(f"{'rule':14} {'buffer':>6} {'determined':>10} {'decided':>8} {'agree':>6}")
-    for one in table:
-        typer.echo(
-            f"{one['rule']:14} {one['buffer']:6.0%} {one['determined']:10} {one['decided']:8} "
-            f"{one['agree']:6}"
-        )
+            rows = [_row(record, one, buffer=buffer, reading=reading) for one in record.results]
+            differ = [row["model"] for row in rows if row["agrees"] is False]
+            named = {"rule": reading.value, "buffer": buffer, "differ": differ}
+            table.append({**named, **_count(rows)})
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -20,6 +21,26 @@ class Reading(StrEnum):
     LOAD_BEARING = "load_bearing"
     LITERAL = "literal"
     ANY_CROSSED = "any_crossed"
+
+
+def name_key(name: str) -> str:
+    """A printed name without its spelling: case and spaces do not make it another one."""
+    return " ".join(name.split()).casefold()
+
+
+DENIED = re.compile(r"\b(?:not|no|below|under|without)\s+$", re.IGNORECASE)
+
+
+def published_level(required_standard: str) -> str | None:
+    """The first ASL level that a published standard requires; None when it names none.
+
+    The standard comes first and remarks follow, so `ASL-2, not ASL-3` is ASL-2. A level that is
+    denied (`not ASL-3`, `below ASL-3`) is not one that is required.
+    """
+    for found in re.finditer(r"\bASL[\s-]?(\d+)", required_standard, re.IGNORECASE):
+        if not DENIED.search(required_standard[: found.start()]):
+            return f"ASL-{int(found[1])}"
+    return None
 
 
 class PublishedEvaluation(Document):
@@ -76,6 +97,11 @@ class PublishedRules(Document):
                 f"{policy.id} {policy.version} does not have (expected some of {sorted(known)})."
             )
 
+    def line_for(self, domain: str) -> Identifier | None:
+        """The red line of an evaluation that no rule names, by its domain in any spelling."""
+        known = {name_key(name): line for name, line in self.domains.items()}
+        return known.get(name_key(domain))
+
     def rule_for(self, evaluation: str) -> PublishedEvaluation | None:
         """The rule whose words all stand in the printed name; the first of them in the file."""
         name = evaluation.lower()
@@ -98,6 +124,18 @@ class PublishedResult(Document):
     threshold_kind: str
     lower_is_capable: bool
     source: str
+    direction: str = ""
+    aggregation: str = ""
+
+
+class Determination(Document):
+    """What a lab said it had determined about a model. No rule reads it."""
+
+    model: str
+    required_standard: str
+    determination: str
+    published_reason: str
+    date: str = ""
 
 
 class PublishedFinding(Document):

@@ -26,12 +26,32 @@ NO_BUFFER = 0.0
 """The bare limit: for asking on which side of it a value stands."""
 
 
+SHARE_UNITS = ("score_0_1", "accuracy", "fraction", "share")
+RATIO_UNITS = ("x", "ratio", "times", "fold")
+CHANGES = r"percent.*_(points|change|increase|improvement|uplift|speedup|gain)"
+"""Percentages of a change: no share of a whole."""
+
+
 def scale_of(unit: str) -> float:
     """What a number in this unit is divided by: 100 for percent, N for `..._of_N`, else 1."""
     share = re.fullmatch(r".+_of_(\d+)", unit)
     if share:
         return float(share[1])
     return 100.0 if unit.startswith("percent") else 1.0
+
+
+def quantity_of(unit: str) -> str:
+    """What numbers of this unit count: `share`, `of_N`, `ratio`, else the unit itself.
+
+    Values of two quantities are never compared with each other.
+    """
+    counted = re.fullmatch(r".+_(of_\d+)", unit)
+    if counted:
+        return counted[1]
+    if unit in RATIO_UNITS:
+        return "ratio"
+    whole = unit.startswith("percent") and not re.fullmatch(CHANGES, unit)
+    return "share" if whole or unit in SHARE_UNITS else unit
 
 
 def find_published(
@@ -43,23 +63,23 @@ def find_published(
     can rule a line in and never out. A score that is missing is inconclusive.
     """
     rule = rules.rule_for(result.evaluation)
+    line = rule.red_line if rule else rules.line_for(result.domain)
     scale = scale_of(result.unit)
     value = None if result.score is None else result.score / scale
     if rule:
-        role, line = rule.role, rule.red_line
+        role = rule.role
         rule_out, rule_in = rule.rule_out, rule.rule_in
         low = rule.capability == "low"
     else:
         printed = None if result.threshold is None else result.threshold / scale
         is_in = result.threshold_kind == "rule_in"
         role = "rule_in" if is_in else "evidence" if printed is None else "rule_out"
-        line = rules.domains.get(result.domain, "")
         rule_out, rule_in = (None, printed) if is_in else (printed, None)
         low = result.lower_is_capable
     return PublishedFinding(
         row=result.row,
         evaluation=result.evaluation,
-        red_line=line or None,
+        red_line=line,
         role=EvaluationRole(role) if role != "rule_in" else "rule_in",
         load_bearing=bool(rule and rule.load_bearing),
         saturated=bool(rule and rule.saturated),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from include.rsp.canonical import Document
-from include.rsp.published import PublishedResult, PublishedRules
+from include.rsp.published import PublishedResult, PublishedRules, name_key
 from include.rsp.replay import NO_BUFFER, place, scale_of
 from include.rsp.vocabulary import Finding
 
@@ -20,7 +20,7 @@ TOLERATED = 0.10
 
 
 class Restatement(Document):
-    """Two printings of one value, as they stand on the page."""
+    """Two printings of one value, as they stand on the page; `kind` is what was declared of it."""
 
     model: str
     evaluation: str
@@ -28,31 +28,67 @@ class Restatement(Document):
     source_a: str
     value_b: str
     source_b: str
+    kind: str = ""
 
 
 class Flag(StrEnum):
-    """What is noticed; all but `within` and `not_a_number` need a written reason."""
+    """What is noticed, the gravest first; all but `within` and `not_a_number` need a reason."""
 
     DECISION_CHANGING = "decision_changing"
     ANOTHER_MODELS_VALUE = "another_models_value"
     SUMMARY_DIFFERS_FROM_DETAIL = "summary_differs_from_detail"
+    LIMIT_MOVED = "limit_moved"
+    RULE_KIND_CHANGED = "rule_kind_changed"
+    LIMIT_NOT_THE_RULES = "limit_not_the_rules"
+    UNIT_DOES_NOT_FIT = "unit_does_not_fit"
+    UNCOUNTED = "uncounted"
     OVER_TOLERANCE = "over_tolerance"
+    ORDER_REVERSED = "order_reversed"
     REGRADED = "regraded"
+    RUBRIC_CHANGED = "rubric_changed"
     DENOMINATOR_CHANGED = "denominator_changed"
+    UNIT_CHANGED = "unit_changed"
+    SNAPSHOTS_DIFFER = "snapshots_differ"
+    UNDER_ELICITED = "under_elicited"
     WITHIN = "within"
     NOT_A_NUMBER = "not_a_number"
+    ERRATUM = "erratum"
 
 
 NEXT_STEP = {
     Flag.DECISION_CHANGING: "reopen the case: the value moves across a limit",
     Flag.ANOTHER_MODELS_VALUE: "ask for the source: another model has just this value",
     Flag.SUMMARY_DIFFERS_FROM_DETAIL: "refuse the report: one document prints two values",
+    Flag.LIMIT_MOVED: "record it as a change of policy; results from before keep their limit",
+    Flag.RULE_KIND_CHANGED: "record it as a change of policy: ruling in is not ruling out",
+    Flag.LIMIT_NOT_THE_RULES: "check which limit holds before anybody relies on the answer",
+    Flag.UNIT_DOES_NOT_FIT: "print the value in the unit of the limit, then replay again",
+    Flag.UNCOUNTED: "assign the evaluation to a red line, or say why it decides nothing",
     Flag.OVER_TOLERANCE: "ask for the reason: more than a tenth of the first value",
+    Flag.ORDER_REVERSED: "ask for the source: the values may have changed places",
     Flag.REGRADED: "ask for the reason: a count of the same problems does not move by itself",
+    Flag.RUBRIC_CHANGED: "keep both under their own rubric versions: never compare across",
     Flag.DENOMINATOR_CHANGED: "another version of the evaluation: never compare across",
+    Flag.UNIT_CHANGED: "another unit, another version of the evaluation: never compare across",
+    Flag.SNAPSHOTS_DIFFER: "record the snapshot of each value; the most capable one counts",
+    Flag.UNDER_ELICITED: "the elicitation manifest must list helpful_only=true; else run it again",
     Flag.WITHIN: "accept and log",
     Flag.NOT_A_NUMBER: "keep the first value; link what was printed later to it",
+    Flag.ERRATUM: "write an erratum record that is linked to the first row",
 }
+
+DECLARED = {
+    r"rubric": Flag.RUBRIC_CHANGED,
+    r"re-?grad": Flag.REGRADED,
+    r"snapshot": Flag.SNAPSHOTS_DIFFER,
+    r"summary": Flag.SUMMARY_DIFFERS_FROM_DETAIL,
+    r"denominator": Flag.DENOMINATOR_CHANGED,
+    r"\bunit": Flag.UNIT_CHANGED,
+    r"limit|threshold": Flag.LIMIT_MOVED,
+    r"elicit": Flag.UNDER_ELICITED,
+    r"erratum|published error|misprint": Flag.ERRATUM,
+}
+"""What a declared kind of difference asks for. It adds a flag and never takes one away."""
 
 
 def check_restatement(
@@ -60,42 +96,62 @@ def check_restatement(
 ) -> list[Flag]:
     """What is noticed about a restatement, the gravest first; never empty."""
     before, after = numbers_in(one.value_a), numbers_in(one.value_b)
+    found = {flag for words, flag in DECLARED.items() if re.search(words, one.kind.lower())}
     if not before or not after:
-        return [Flag.NOT_A_NUMBER]
+        return _gravest_first({*found, Flag.NOT_A_NUMBER})
     paired = len(before) == len(after)
     pairs = (
         list(zip(before, after, strict=True))
         if paired
         else [(x, y) for x in before for y in after]
     )  # fmt: skip
-    found = []
-    if any(_side(rules, one.evaluation, x) != _side(rules, one.evaluation, y) for x, y in pairs):
-        found.append(Flag.DECISION_CHANGING)
+    found |= compare_values(rules, one.evaluation, pairs)
     others = {
         each.score / scale_of(each.unit)
         for each in results
-        if each.model != one.model
+        if name_key(each.model) != name_key(one.model)
         and each.score is not None
         and _same(rules, each.evaluation, one.evaluation)
     }
     if any(y in others and x not in others for x, y in pairs):
-        found.append(Flag.ANOTHER_MODELS_VALUE)
-    if _document(one.source_a) == _document(one.source_b) and before != after:
-        found.append(Flag.SUMMARY_DIFFERS_FROM_DETAIL)
-    if any(abs(y - x) > TOLERATED * abs(x) for x, y in pairs):
-        found.append(Flag.OVER_TOLERANCE)
+        found.add(Flag.ANOTHER_MODELS_VALUE)
+    if document_of(one.source_a) == document_of(one.source_b) and before != after:
+        found.add(Flag.SUMMARY_DIFFERS_FROM_DETAIL)
+    if paired and _is_reversed(pairs):
+        found.add(Flag.ORDER_REVERSED)
     counts = [re.match(r"\d+(?:\.\d+)?/(\d+)", text) for text in (one.value_a, one.value_b)]
     if counts[0] and counts[1] and counts[0][0] != counts[1][0]:
         same = counts[0][1] == counts[1][1]
-        found.append(Flag.REGRADED if same else Flag.DENOMINATOR_CHANGED)
-    return found or [Flag.WITHIN]
+        found.add(Flag.REGRADED if same else Flag.DENOMINATOR_CHANGED)
+    return _gravest_first(found or {Flag.WITHIN})
+
+
+def compare_values(
+    rules: PublishedRules, evaluation: str, pairs: Sequence[tuple[float, float]]
+) -> set[Flag]:
+    """Whether a value moved across a limit, or by more than is tolerated (R13)."""
+    found = set()
+    if any(_side(rules, evaluation, x) != _side(rules, evaluation, y) for x, y in pairs):
+        found.add(Flag.DECISION_CHANGING)
+    if any(abs(y - x) > TOLERATED * abs(x) for x, y in pairs):
+        found.add(Flag.OVER_TOLERANCE)
+    return found
+
+
+def _gravest_first(found: set[Flag]) -> list[Flag]:
+    return [flag for flag in Flag if flag in found]
+
+
+def _is_reversed(pairs: Sequence[tuple[float, float]]) -> bool:
+    """Two values of one cell, of which the smaller became the larger (R11, a swap)."""
+    return any((x - u) * (y - v) < 0 for x, y in pairs for u, v in pairs)
 
 
 def numbers_in(text: str) -> list[float]:
     """The values in a printed cell: `17/33` is a share, `53%` a share, `a / b` two values."""
     found = []
     for part in re.split(r"\s/\s", text):
-        match = re.match(r"~?\s*(-?\d+(?:\.\d+)?)(?:/(\d+))?\s*(%?)", part.strip())
+        match = re.match(r"[~≈<>≤≥]*\s*(-?\d+(?:\.\d+)?)(?:/(\d+))?\s*(%?)", part.strip())
         if match and (match[2] is None or int(match[2])):
             share = int(match[2]) if match[2] else 100 if match[3] else 1
             found.append(float(match[1]) / share)
@@ -120,6 +176,6 @@ def _side(rules: PublishedRules, evaluation: str, value: float) -> Finding | Non
     )  # fmt: skip
 
 
-def _document(source: str) -> str:
+def document_of(source: str) -> str:
     """The document that a citation names, without its page."""
     return re.sub(r"[\s,]+(?:p|sec\.?|§)\s*\d.*$", "", source.strip())

@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.adapters.published_files import read_rules
+from include.rsp.consistency import find_inconsistencies
+from include.rsp.explanation import Record, explain
 from include.rsp.published import PublishedResult
 from include.rsp.replay import replay_model
 from include.rsp.vocabulary import RedLineStatus
+from tests.support.published import make_determination
 
 RULES = read_rules()
 PATH = named_file(POLICIES, RULES.policy)
@@ -96,3 +99,36 @@ def test_a_repeated_row_never_rules_out(
 ) -> None:
     again = data.draw(st.sampled_from(results))
     assert ruled_out([*results, again]) <= ruled_out(results)
+
+
+@st.composite
+def mixed_rows(draw: st.DrawFn) -> list[PublishedResult]:
+    """Rows of three models, with units, limits and kinds in any mixture."""
+    return [
+        one.model_copy(
+            update={
+                "model": draw(st.sampled_from(["A", "B", "C"])),
+                "unit": draw(st.sampled_from(["x", "percent", "problems_of_42", "hours"])),
+                "threshold": draw(st.sampled_from([None, 0.5, 2.0])),
+                "threshold_kind": draw(st.sampled_from(["rule_in", "rule_out", "none"])),
+                "source": draw(st.sampled_from(["A card p1", "B card p2"])),
+            }
+        )
+        for one in draw(rows())
+    ]
+
+
+@settings(max_examples=500, deadline=None, database=None)
+@given(mixed_rows(), st.lists(st.sampled_from(["ASL-2", "ASL-3", "none"]), min_size=3, max_size=3),
+       st.randoms(use_true_random=False))  # fmt: skip
+def test_the_order_of_rows_changes_no_explanation_and_no_inconsistency(
+    results: list[PublishedResult], levels: list[str], random: object
+) -> None:
+    mixed = [*results]
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    determined = [make_determination(*one) for one in zip("ABC", levels, strict=True)]
+    one, other = (Record.of(POLICY, RULES, each, determined) for each in (results, mixed))
+    assert find_inconsistencies(RULES, results) == find_inconsistencies(RULES, mixed)
+    for model in one.results:
+        assert explain(one, model) == explain(other, model)
+        assert explain(one, model).sentence

@@ -60,10 +60,14 @@ def test_no_model_is_named_in_rules_or_code() -> None:
             assert name not in "\n".join(lines).lower(), place
 
 
-def test_the_sweep_prints_every_rule_and_buffer() -> None:
+def test_the_sweep_prints_every_rule_and_buffer_and_who_differs() -> None:
     done = CliRunner().invoke(app, ["replay", "--sweep"])
     assert done.exit_code == 0
     assert len(done.output.splitlines()) == 1 + 3 * 7
+    table = json.loads(CliRunner().invoke(app, ["replay", "--sweep", "--json"]).output)
+    for one in table:
+        assert len(one["differ"]) == one["decided"] - one["agree"]
+        assert all(name in done.output for name in one["differ"][:2])
 
 
 def test_a_model_that_nobody_knows_is_a_row_and_no_code(tmp_path: Path) -> None:
@@ -98,6 +102,67 @@ def test_a_row_that_cannot_be_is_one_clear_error(tmp_path: Path, row: str, says:
         files.read_results(path)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (UPLIFT.replace("2.8,gt", "2.8,GT"), {"direction": "gt", "threshold": 2.8}),
+        (UPLIFT.replace("2.8,gt", "2.8,>="), {"direction": "ge"}),
+        (UPLIFT.replace("2.8,gt", "2.8,≤"), {"direction": "le", "lower_is_capable": True}),
+        (UPLIFT.replace("2.8,gt", ",none"), {"threshold": None}),
+        (UPLIFT.replace("2.8,gt", "n/a,"), {"threshold": None}),
+        (UPLIFT.replace("1.5,x", ","), {"score": None, "unit": ""}),
+        (UPLIFT.replace("1.5,x", "Did not run,x"), {"score": None}),
+        (UPLIFT.replace("1.5,x", "12,Hours"), {"unit": "hours"}),
+        (UPLIFT.replace("1.5,x", "12,Problems of 42"), {"unit": "problems_of_42"}),
+        (UPLIFT.replace("1.5,x", "12,%"), {"unit": "percent"}),
+        (UPLIFT.replace("1.5,x", "-4,percent_points"), {"score": -4}),
+        (UPLIFT.replace("1.5,x", "-0.2,normalised"), {"score": -0.2}),
+        (UPLIFT.replace("1.5,x", "153,percent_increase"), {"score": 153}),
+        (UPLIFT.replace("rule_out", "Rule-In"), {"threshold_kind": "rule_in"}),
+        (UPLIFT.replace("Acquisition ", "Acquisition \u00a0"),
+         {"evaluation": "Acquisition uplift (ratio)"}),
+        (UPLIFT.replace("CBRN", ""), {"domain": ""}),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_spelled_otherwise_or_lacks_something_is_read(
+    tmp_path: Path, row: str, expected: dict[str, object]
+) -> None:
+    (one,) = files.read_results(written(tmp_path, row, "," * HEADER.count(",") + "\n"))
+    assert one.model_dump(include=set(expected)) == expected
+
+
+def test_a_number_that_is_missing_never_rules_out(tmp_path: Path) -> None:
+    for missing in (",x", "-,x", "not run,", ",%"):
+        row = UPLIFT.replace("1.5,x", missing)
+        (one,) = replayed("--results", str(written(tmp_path, UPLIFT, row)))["models"]  # type: ignore[misc]
+        assert one["red_lines"][0]["status"] == "not_ruled_out", missing
+
+
+def test_a_domain_in_another_spelling_still_rules_in(tmp_path: Path) -> None:
+    row = "M,2026,RSP v2.2,cbrn,A new test,0.5,ge,0.6,accuracy,,,card,Rule-in,,\n"
+    (one,) = replayed("--results", str(written(tmp_path, UPLIFT, row)))["models"]  # type: ignore[misc]
+    assert (one["red_lines"][0]["status"], one["engine"]) == ("crossed", "ASL-3")
+
+
+def test_a_model_is_one_however_its_name_is_spelled(tmp_path: Path) -> None:
+    path = written(tmp_path, UPLIFT, UPLIFT.replace("M,", "m ,", 1))
+    assert len(replayed("--results", str(path))["models"]) == 1  # type: ignore[arg-type]
+    doubled = tmp_path / "determinations.csv"
+    doubled.write_text(
+        "model,determination,required_standard,published_reason\nM,d,ASL-2,r\nm,d,ASL-3,r\n"
+    )
+    with pytest.raises(InvalidDocument, match="each model once"):
+        files.read_determinations(doubled)
+
+
+def test_nothing_determined_and_nothing_restated_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.csv"
+    path.write_text(",".join(files.DETERMINATION_COLUMNS) + "\n")
+    assert files.read_determinations(path) == []
+    path.write_text(",".join(files.RESTATEMENT_COLUMNS) + "\n")
+    assert files.read_restatements(path) == []
 
 
 def test_missing_columns_and_empty_files_are_refused(tmp_path: Path) -> None:

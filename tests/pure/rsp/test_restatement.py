@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from include.adapters import published_files as files
-from include.rsp.restatement import Flag, Restatement, check_restatement, numbers_in
+from include.rsp.restatement import (
+    DECLARED,
+    NEXT_STEP,
+    Flag,
+    Restatement,
+    check_restatement,
+    numbers_in,
+)
 
 RULES = files.read_rules()
 RESULTS = files.read_results(files.PUBLISHED / "published_results.csv")
@@ -65,3 +72,50 @@ def test_the_published_restatements_include_two_that_reopen_a_case() -> None:
     assert sum(Flag.DECISION_CHANGING in one for one in found) == 2
     assert sum(Flag.SUMMARY_DIFFERS_FROM_DETAIL in one for one in found) == 3
     assert sum(Flag.ANOTHER_MODELS_VALUE in one for one in found) == 1
+
+
+ASKED = [
+    ("another rubric: keep both, never compare across", {Flag.RUBRIC_CHANGED}),
+    ("a reason for the re-grading", {Flag.REGRADED}),
+    ("the snapshot, and the most capable one", {Flag.SNAPSHOTS_DIFFER, Flag.DECISION_CHANGING}),
+    ("a summary that is not its detail is refused", {Flag.SUMMARY_DIFFERS_FROM_DETAIL}),
+    ("the same", {Flag.SUMMARY_DIFFERS_FROM_DETAIL}),
+    ("more than a tenth is flagged", {Flag.OVER_TOLERANCE}),
+    ("equal to another model's value", {Flag.ANOTHER_MODELS_VALUE}),
+    ("the case is reopened", {Flag.DECISION_CHANGING}),
+    ("accept and log", {Flag.WITHIN}),
+    ("accept and log", {Flag.WITHIN}),
+    ("an erratum that is linked", {Flag.ERRATUM}),
+    ("flagged", {Flag.OVER_TOLERANCE}),
+    ("helpful-only in the manifest", {Flag.UNDER_ELICITED}),
+    ("flagged", {Flag.ORDER_REVERSED}),
+]
+
+
+@pytest.mark.parametrize("number", range(14))
+def test_each_published_restatement_gets_what_its_last_column_asks_for(number: int) -> None:
+    one = files.read_restatements(files.PUBLISHED / "restatements.csv")[number]
+    asked, expected = ASKED[number]
+    found = set(check_restatement(RULES, one, RESULTS))
+    assert expected <= found, asked
+    assert (Flag.WITHIN in found) == (expected == {Flag.WITHIN}), "accepted only where asked"
+
+
+def test_a_declared_kind_adds_a_flag_and_takes_none_away() -> None:
+    plain = flags("Quadruped RL", "1.25", "0.769")
+    for kind in ("rubric changed", "Different Snapshot", "published error", "restated", ""):
+        one = Restatement(
+            model="M", evaluation="Quadruped RL", value_a="1.25", source_a="A card p1",
+            value_b="0.769", source_b="B card p2", kind=kind,
+        )  # fmt: skip
+        assert set(plain) <= set(check_restatement(RULES, one, RESULTS))
+
+
+def test_every_flag_has_a_next_step() -> None:
+    assert set(NEXT_STEP) == set(Flag)
+    assert set(DECLARED.values()) <= set(Flag)
+
+
+def test_two_values_that_change_places_are_noticed_though_each_is_within_a_tenth() -> None:
+    assert flags("Anything", "0.50 / 0.52", "0.52 / 0.51") == [Flag.ORDER_REVERSED]
+    assert flags("Anything", "0.50 / 0.52", "0.51 / 0.53") == [Flag.WITHIN]
