@@ -158,13 +158,16 @@ def _verdict(state: LedgerState, record: r.Verdict) -> Iterator[tuple[str, str]]
             "bold yellow",
         )
     for ahead in record.forecasts:
-        if ahead.value is None:
+        if ahead.at_compute is None:
+            yield f"         forecast of {ahead.red_line}: {ahead.note}", "dim"
+        elif ahead.value is None:
             yield f"         forecast at {multiple(ahead.at_compute)}: {ahead.note}", "dim"
         else:
             yield (
                 f"         forecast at {multiple(ahead.at_compute)}: {ahead.value:.2f} "
                 f"({ahead.lower:.2f} to {ahead.upper:.2f}, {ahead.confidence:.0%}, "
-                f"{ahead.points} points) {ahead.note}",
+                f"{ahead.points} points), headroom {ahead.headroom:.2f} "
+                f"({ahead.headroom_lower:.2f} to {ahead.headroom_upper:.2f}) {ahead.note}",
                 "dim",
             )
 

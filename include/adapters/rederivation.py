@@ -20,7 +20,13 @@ from include.rsp.comparison import Ground
 from include.rsp.decision import Decision, decide
 from include.rsp.errors import InvalidDocument
 from include.rsp.finding import Evidence
-from include.rsp.forecast import Forecast, ForecastPoint, forecast
+from include.rsp.forecast import (
+    Forecast,
+    ForecastPoint,
+    Where,
+    forecast,
+    nothing_to_forecast_from,
+)
 from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
 from include.rsp.state import AssessmentState, LedgerState
@@ -142,8 +148,9 @@ def read_samples(store: Store, ref: BlobRef | None) -> list[Sample] | None:
 def derive_forecasts(
     state: LedgerState, rules: Rules, assessment_id: str, decision: Decision
 ) -> list[Forecast]:
-    """For each load-bearing evaluation: its score where the next assessment is due, and at the
-    ceiling, from the run's verdicts up to the plan's ledger index and this decision.
+    """For each red line and load-bearing evaluation: the headroom where the next assessment is due
+    and at the ceiling, from the run's verdicts up to the plan's ledger index and this decision.
+    Scores of another version of the evaluation are no points.
     """
     assessment = state.assessments[assessment_id]
     plan = state.expect(assessment.plan or "", r.Plan)
@@ -156,17 +163,24 @@ def derive_forecasts(
         if state.index_of[digest] <= plan.ledger_index
     ]
     history = [(at, verdict.decision) for at, verdict in decisions if at < compute]
+    places: list[tuple[Where, float]] = [
+        ("next_milestone", compute * decision.due_ratio),
+        ("ceiling", compute * decision.ceiling_ratio),
+    ]
     rows = []
     for line in rules.policy.red_lines:
-        for evaluation in load_bearing(rules.suite, line.id):
+        bearing = load_bearing(rules.suite, line.id)
+        if not bearing:
+            rows.append(nothing_to_forecast_from(line.id))
+        for evaluation in bearing:
             points = [
                 ForecastPoint(effective_compute=at, value=one.value, n=one.n)
                 for at, past in [*history, (compute, decision)]
                 for one in past.findings
-                if one.evaluation == evaluation.id and one.value is not None
+                if (one.evaluation, one.version) == (evaluation.id, evaluation.version)
+                and one.value is not None
             ]
             rows += [
-                forecast(evaluation.id, points, at_compute=compute * ratio)
-                for ratio in (decision.due_ratio, decision.ceiling_ratio)
+                forecast(evaluation, points, where=where, at_compute=at) for where, at in places
             ]
     return rows

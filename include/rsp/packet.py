@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.rsp import records as r
 from include.rsp.canonical import short
 from include.rsp.finding import EvaluationFinding
+from include.rsp.forecast import Forecast
 from include.rsp.policy import Policy
 from include.rsp.state import LedgerState
 
@@ -112,17 +113,43 @@ def _findings(verdict: r.Verdict) -> str:
 
 
 def _forecast(verdict: r.Verdict) -> str:
-    lines = ["## Forecast", ""]
-    for one in verdict.forecasts:
-        where = f"- {one.evaluation} at {one.at_compute:.3g} FLOP: "
-        if one.value is None:
-            lines.append(where + one.note)
-        else:
-            lines.append(
-                where + f"{one.value:.2f} ({_number(one.lower)} to {_number(one.upper)}, "
-                f"{one.confidence:.0%}, {one.points} points). {one.note}"
-            )
-    return "\n".join(lines) if verdict.forecasts else ""
+    if not verdict.forecasts:
+        return "## Forecast\n\nNone was made, for no red line. That is no headroom."
+    rows = [
+        "## Forecast",
+        "",
+        "Headroom is the limit less the buffer, less the predicted score. A rule-out needs more: "
+        "the score's upper bound has to fit as well. A forecast decides nothing.",
+        "",
+        "| red line | where | predicted | headroom | note |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join(rows + [forecast_row(one) for one in verdict.forecasts])
+
+
+def forecast_row(one: Forecast) -> str:
+    """One row of the forecast table."""
+    line = f"{one.red_line}: {one.evaluation}" if one.evaluation else one.red_line
+    where = predicted = headroom = "-"
+    if one.where and one.at_compute is not None:
+        where = f"{one.where.replace('_', ' ')}, {one.at_compute:.3g} FLOP"
+    if one.value is not None:
+        predicted = (
+            f"{one.value:.3f} ({_number(one.lower)} to {_number(one.upper)}; "
+            f"{one.confidence:.0%}, {one.points} points)"
+        )
+    if one.headroom is not None:
+        headroom = (
+            f"**{one.headroom:.3f}** ({_number(one.headroom_lower)} to "
+            f"{_number(one.headroom_upper)}) under {_number(one.limit)}"
+        )
+    meets = [
+        f"{name} at the limit from {at:.3g} FLOP"
+        for name, at in (("predicted", one.reached_at), ("upper bound", one.upper_reached_at))
+        if at is not None
+    ]
+    note = "; ".join([_plain(one.note), *meets] if one.note else meets) or "-"
+    return f"| {line} | {where} | {predicted} | {headroom} | {note} |"
 
 
 def _deviations(state: LedgerState, run_id: str) -> str:

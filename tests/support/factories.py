@@ -56,6 +56,8 @@ def with_preliminary(plain: dict[str, Any]) -> None:
 def with_a_screening_test(plain: dict[str, Any]) -> None:
     """Let the suite answer that with its second evaluation."""
     plain["evaluations"][1]["notable_gain"] = 0.1
+
+
 def small_suite(
     policy: str, lines: Iterable[str], *, combined: Iterable[str] = (), **ratios: dict[str, float]
 ) -> Suite:
