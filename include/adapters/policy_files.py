@@ -19,7 +19,7 @@ from include.rsp.errors import InvalidDocument
 from include.rsp.overlay import Overlay, lay
 from include.rsp.policy import Policy
 from include.rsp.strictness import loosenings
-from include.rsp.suite import Suite
+from include.rsp.suite import Suite, problems_between
 
 INCLUDE = Path(__file__).resolve().parents[1]
 POLICIES = INCLUDE / "policies"
@@ -74,6 +74,40 @@ def laid_over(policy: Policy, overlays: list[Overlay]) -> bytes:
 def read_suite(content: bytes, *, where: str) -> Suite:
     """The suite in these bytes; raises like `read_policy`."""
     return read_document(Suite, content, where=where, kind="suite")
+
+
+def read_together(policy: Path, suite: Path) -> tuple[Policy, Suite]:
+    """A policy and a suite from their files, if they can decide together.
+
+    Raises:
+        InvalidDocument: either cannot be read, or they do not fit; each misfit with its line.
+    """
+    files = {str(path): bytes_of(path) for path in (suite, policy)}
+    law = read_policy(files[str(policy)], where=str(policy))
+    added = read_suite(files[str(suite)], where=str(suite))
+    problems = problems_between(law, added)
+    if not problems:
+        return law, added
+    roots = {name: compose(content.decode("utf-8-sig")) for name, content in files.items()}
+    said = []
+    for problem in problems:
+        places = {name: nearest(root, problem) for name, root in roots.items()}
+        name = next((one for one, place in places.items() if place.path), str(suite))
+        said.append(f"{name}, line {places[name].line}: {problem}")
+    raise InvalidDocument(
+        f"{policy} and {suite} cannot decide together: {'; '.join(said)}. Correct one of them; "
+        "nothing was decided."
+    )
+
+
+def bytes_of(path: Path) -> bytes:
+    """The file's bytes; raises InvalidDocument where there are none to read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidDocument(
+            f"{path} cannot be read: {error.strerror}. Check the path."
+        ) from error
 
 
 def read_document(model: type[_Model], content: bytes, *, where: str, kind: str) -> _Model:
