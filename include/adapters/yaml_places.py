@@ -29,8 +29,8 @@ class Place:
 
     @property
     def field(self) -> str:
-        """The path in one word."""
-        return ".".join(str(step) for step in self.path) or "(whole document)"
+        """The path in one word, as if what is merged stood there."""
+        return ".".join(str(step) for step in self.path if step != "<<") or "(whole document)"
 
 
 def compose(text: str) -> Place:
@@ -68,6 +68,7 @@ def nearest(start: Place, message: str) -> Place:
             break
         here = found
     best = here
+    here = start if isinstance(here.node, ScalarNode) else here
     for quoted, chained in re.findall(r"'([^']+)'|(\S+)(?= ->)", said):
         places = _own_last(places_under(here))
         same = [one for one in places if getattr(one.node, "value", None) == (quoted or chained)]
@@ -103,17 +104,19 @@ def _child(here: Place, step: Step) -> Place | None:
     if isinstance(node, SequenceNode):
         inside = isinstance(step, int) and 0 <= step < len(node.value)
         return Place(path, node.value[step], node.value[step]) if inside else None
-    if not isinstance(node, MappingNode):
-        return None
-    for key, value in node.value:
-        if key.tag != MERGE and key.value == step:
-            return Place(path, key, value)
-    for key, value in node.value:
-        if key.tag == MERGE:
-            for one in value.value if isinstance(value, SequenceNode) else [value]:
-                found = _child(Place(here.path, key, one), step)
-                if found is not None:
-                    return found
+    waiting, seen = [node], set()
+    while waiting:
+        node = waiting.pop(0)
+        if not isinstance(node, MappingNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        merged: list[Node] = []
+        for key, value in node.value:
+            if key.tag == MERGE:
+                merged += value.value if isinstance(value, SequenceNode) else [value]
+            elif key.value == step:
+                return Place(path, key, value)
+        waiting = merged + waiting
     return None
 
 

@@ -111,6 +111,11 @@ class Evaluation(Document):
             raise ValueError(f"evaluation {self.id!r}: score_max must be above score_min")
         if (self.method == "pass_at_k@1") != (self.k is not None):
             raise ValueError(f"evaluation {self.id!r}: k belongs to pass_at_k@1 (got {self.k})")
+        if self.load_bearing and self.role is not EvaluationRole.RULE_OUT:
+            raise ValueError(
+                f"evaluation {self.id!r}: load_bearing belongs to the role 'rule_out' (got "
+                f"{self.role.value!r}, which would not be counted)"
+            )
         if self.load_bearing and self.method in UNDER_COVERING:
             raise ValueError(
                 f"evaluation {self.id!r}: {self.method} covers too little to bear a load "
