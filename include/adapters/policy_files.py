@@ -88,12 +88,13 @@ def read_together(policy: Path, suite: Path) -> tuple[Policy, Suite]:
     problems = problems_between(law, added)
     if not problems:
         return law, added
-    roots = {name: compose(content.decode("utf-8-sig")) for name, content in files.items()}
     said = []
     for problem in problems:
-        places = {name: nearest(root, problem) for name, root in roots.items()}
+        texts = {name: content.decode("utf-8-sig") for name, content in files.items()}
+        places = {name: nearest(compose(text), problem) for name, text in texts.items()}
         name = next((one for one, place in places.items() if place.path), str(suite))
-        said.append(f"{name}, line {places[name].line}: {problem}")
+        line, problem_there = _there(problem, places[name], texts[name])
+        said.append(f"{name}, line {line}, {problem_there}")
     raise InvalidDocument(
         f"{policy} and {suite} cannot decide together: {'; '.join(said)}. Correct one of them; "
         "nothing was decided."
@@ -163,8 +164,10 @@ def _located(item: ErrorDetails, root: Place, text: str) -> tuple[int, str]:
     place = find(root, item["loc"])
     if item["type"] != "value_error":
         return place.line, _in_words(item)
-    message = _message(item)
-    place = nearest(place, message)
+    return _there(_message(item), nearest(place, _message(item)), text)
+
+
+def _there(message: str, place: Place, text: str) -> tuple[int, str]:
     got = "" if "(got" in message else f" (got {said_at(text, place)})"
     return place.line, f"{place.field}: {message}{got}"
 

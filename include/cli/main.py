@@ -198,7 +198,7 @@ def evidence_add(
 def main() -> None:
     """Run the command. An error is one clear line and exit code 3: 0, 1 and 2 are answers."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="rsp")
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         asked = context.command_path if context else "rsp"

@@ -45,8 +45,8 @@ class Limits(Document):
     def _in_order(self) -> Self:
         if self.rule_in < self.rule_out:
             raise ValueError(
-                f"rule_in {self.rule_in} is below rule_out {self.rule_out}: a score between them "
-                "would be both"
+                f"rule_in {self.rule_in} is below rule_out {self.rule_out}, and a score between "
+                "them would be both (expected the other order)"
             )
         return self
 
@@ -106,7 +106,10 @@ class Evaluation(Document):
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:
         if self.role is not EvaluationRole.EVIDENCE and self.limits is None:
-            raise ValueError(f"evaluation {self.id!r} has the role {self.role.value} but no limits")
+            raise ValueError(
+                f"evaluation {self.id!r}: limits are null, and the role {self.role.value} with no "
+                "limits decides nothing (expected limits)"
+            )
         if self.score_max <= self.score_min:
             raise ValueError(f"evaluation {self.id!r}: score_max must be above score_min")
         if (self.method == "pass_at_k@1") != (self.k is not None):
