@@ -56,6 +56,9 @@ class _Strict(SafeConstructor):
             raise _Refused(None, None, problem, node.start_mark)
 
     def _check_keys(self, node: MappingNode) -> None:
+        names = {key.value for key, _ in node.value if key.tag in NAMES}
+        if len(names) == len(node.value):
+            return
         seen: dict[str, Node] = {}
         for key, _ in node.value:
             name, mark = key.value, key.start_mark
@@ -119,7 +122,7 @@ def load(content: bytes, *, loader: type[Any] = LOADER) -> Any:
     try:
         _refuse_depth(text)
         plain = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader made strict
-        if "&" in text:
+        if re.search(r"(?<!\w)&", text):  # an anchor; AI R&D is none
             _refuse_size(plain)
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
