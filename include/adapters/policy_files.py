@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import functools
+import json
+import reprlib
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from include.adapters.yaml_places import Place, compose, find, nearest, said_at
+from include.adapters.yaml_source import Unreadable, load
 from include.rsp.canonical import Document
 from include.rsp.errors import InvalidDocument
 from include.rsp.overlay import Overlay, lay
 from include.rsp.policy import Policy
 from include.rsp.strictness import loosenings
-from include.rsp.suite import Suite
+from include.rsp.suite import Suite, problems_between
 
 INCLUDE = Path(__file__).resolve().parents[1]
 POLICIES = INCLUDE / "policies"
 OVERLAYS = POLICIES / "overlays"
 SUITES = INCLUDE / "suites"
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Model = TypeVar("_Model", bound=BaseModel)
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 76
+_BRIEF.maxlevel = 2
 
 
 def read_policy(content: bytes, *, where: str) -> Policy:
     """The policy in these bytes.
 
     Raises:
-        InvalidDocument: not YAML, or not a policy; names every field that is wrong.
+        InvalidDocument: not YAML, or not a policy; names every field that is wrong, by its line.
     """
-    policy: Policy = _read(Policy, content, where)
-    return policy
+    return read_document(Policy, content, where=where, kind="policy")
 
 
 def read_overlay(content: bytes, *, where: str) -> Overlay:
     """The overlay in these bytes; raises like `read_policy`."""
-    overlay: Overlay = _read(Overlay, content, where)
-    return overlay
+    return read_document(Overlay, content, where=where, kind="overlay")
 
 
 def laid_over(policy: Policy, overlays: list[Overlay]) -> bytes:
@@ -68,8 +73,54 @@ def laid_over(policy: Policy, overlays: list[Overlay]) -> bytes:
 
 def read_suite(content: bytes, *, where: str) -> Suite:
     """The suite in these bytes; raises like `read_policy`."""
-    suite: Suite = _read(Suite, content, where)
-    return suite
+    return read_document(Suite, content, where=where, kind="suite")
+
+
+def read_together(policy: Path, suite: Path) -> tuple[Policy, Suite]:
+    """A policy and a suite from their files, if they can decide together.
+
+    Raises:
+        InvalidDocument: either cannot be read, or they do not fit; each misfit with its line.
+    """
+    files = {str(path): bytes_of(path) for path in (suite, policy)}
+    law = read_policy(files[str(policy)], where=str(policy))
+    added = read_suite(files[str(suite)], where=str(suite))
+    problems = problems_between(law, added)
+    if not problems:
+        return law, added
+    said = []
+    for problem in problems:
+        texts = {name: content.decode("utf-8-sig") for name, content in files.items()}
+        places = {name: nearest(compose(text), problem) for name, text in texts.items()}
+        name = next((one for one, place in places.items() if place.path), str(suite))
+        line, problem_there = _there(problem, places[name], texts[name])
+        said.append(f"{name}, line {line}, {problem_there}")
+    raise InvalidDocument(
+        f"{policy} and {suite} cannot decide together: {'; '.join(said)}. Correct one of them; "
+        "nothing was decided."
+    )
+
+
+def bytes_of(path: Path) -> bytes:
+    """The file's bytes; raises InvalidDocument where there are none to read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidDocument(
+            f"{path} cannot be read: {error.strerror}. Check the path."
+        ) from error
+
+
+def read_document(model: type[_Model], content: bytes, *, where: str, kind: str) -> _Model:
+    """The document of a model in YAML bytes; `kind` is its name for people.
+
+    Numbers and yes/no have to be written as such: a quoted number or a `true` is none.
+
+    Raises:
+        InvalidDocument: one sentence a problem, with the line on which it stands.
+    """
+    document: _Model = _read(model, content, where, kind)
+    return document
 
 
 def named_file(folder: Path, name: str) -> Path:
@@ -89,27 +140,57 @@ def named_file(folder: Path, name: str) -> Path:
 
 
 @functools.lru_cache(maxsize=64)
-def _read(model: type[_Model], content: bytes, where: str) -> _Model:
+def _read(model: type[_Model], content: bytes, where: str, kind: str) -> _Model:
+    next_step = f"Correct the {kind}; nothing was read from it."
     try:
-        plain = yaml.load(content, Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidDocument(f"{where} is not YAML: {error}") from error
-    try:
-        return model.model_validate(plain)
+        plain = load(content)
+        if plain is None:
+            raise Unreadable(f"line 1: got an empty file (expected a {kind})")
+        return model.model_validate_json(json.dumps(plain), strict=True)
+    except Unreadable as error:
+        raise InvalidDocument(f"{where}, {error}. {next_step}") from error
+    except RecursionError as error:
+        raise InvalidDocument(f"{where}: nested too deeply to be a {kind}. {next_step}") from error
     except ValidationError as error:
-        raise InvalidDocument(
-            f"{where} is not a {model.__name__.lower()}: {explain(error)}"
-        ) from error
+        text = content.decode("utf-8-sig")
+        root = compose(text)
+        found = sorted(_located(item, root, text) for item in error.errors())
+        problems = "; ".join(f"line {line}, {problem}" for line, problem in found)
+        raise InvalidDocument(f"{where}, {problems}. {next_step}") from error
+
+
+def _located(item: ErrorDetails, root: Place, text: str) -> tuple[int, str]:
+    """The line of a wrong field, and what is wrong with it."""
+    place = find(root, item["loc"])
+    if item["type"] != "value_error":
+        return place.line, _in_words(item)
+    return _there(_message(item), nearest(place, _message(item)), text)
+
+
+def _there(message: str, place: Place, text: str) -> tuple[int, str]:
+    got = "" if "(got" in message else f" (got {said_at(text, place)})"
+    return place.line, f"{place.field}: {message}{got}"
 
 
 def explain(error: ValidationError) -> str:
-    """One line per wrong field: where, what was expected, what stood there."""
-    lines = []
-    for item in error.errors():
-        place = ".".join(str(part) for part in item["loc"]) or "(whole document)"
-        got = repr(item.get("input"))
-        lines.append(f"{place}: {item['msg']} (got {got if len(got) < 80 else got[:77] + '...'})")
-    return "; ".join(lines)
+    """One part per wrong field: where, what was expected, what stood there."""
+    return "; ".join(_in_words(item) for item in error.errors())
+
+
+def _in_words(item: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in item["loc"]) or "(whole document)"
+    got = _BRIEF.repr(item.get("input"))
+    got = got if len(got) <= 80 else got[:77] + "..."
+    match item["type"]:
+        case "missing":
+            got = "nothing"
+        case "extra_forbidden":
+            got += ", expected no field of this name"
+    return f"{place}: {_message(item)} (got {got})"
+
+
+def _message(item: ErrorDetails) -> str:
+    return item["msg"].removeprefix("Value error, ")
 
 
 def schema_of(model: type[Document]) -> dict[str, object]:

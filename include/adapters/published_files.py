@@ -9,10 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
-
-from include.adapters.policy_files import INCLUDE, SUITES, explain
+from include.adapters.policy_files import INCLUDE, SUITES, read_document
 from include.rsp.errors import InvalidDocument
 from include.rsp.published import Determination, PublishedResult, PublishedRules, name_key
 from include.rsp.replay import CHANGES, SHARE_UNITS, scale_of
@@ -37,13 +34,14 @@ HYPHENS = str.maketrans("\u2010\u2011\u2012\u00a0", "--- ")
 
 
 def read_rules(path: Path = RULES) -> PublishedRules:
-    """The rules of a replay; raises InvalidDocument naming every wrong field."""
+    """The rules of a replay; raises InvalidDocument naming every wrong field, by its line."""
     try:
-        return PublishedRules.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidDocument(f"{path} cannot be read as YAML: {error}") from error
-    except ValidationError as error:
-        raise InvalidDocument(f"{path} holds no replay rules: {explain(error)}") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidDocument(
+            f"{path} cannot be read: {error.strerror}. Check the path."
+        ) from error
+    return read_document(PublishedRules, content, where=str(path), kind="rules")
 
 
 def read_results(path: Path) -> list[PublishedResult]:

@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from include.adapters.evidence_files import read_evidence
-from include.adapters.policy_files import POLICIES, SUITES, read_policy, read_suite
-from include.cli.policy import bytes_of, path_of
+from include.adapters.policy_files import POLICIES, SUITES, read_together
+from include.cli.policy import path_of
 from include.rsp.decision import Decision, decide
 from include.rsp.errors import InvalidDocument
-from include.rsp.suite import problems_between
 from include.rsp.vocabulary import OUTCOME_BY_RESTRICTIVENESS
 
 
@@ -30,12 +29,7 @@ def decide_command(
 
     It signs and records nothing: only the notary's permit lets anything go on.
     """
-    paths = path_of(POLICIES, policy), path_of(SUITES, suite)
-    law = read_policy(bytes_of(paths[0]), where=str(paths[0]))
-    added = read_suite(bytes_of(paths[1]), where=str(paths[1]))
-    problems = problems_between(law, added)
-    if problems:
-        raise InvalidDocument(f"{policy} and {suite} cannot decide together: {'; '.join(problems)}")
+    law, added = read_together(path_of(POLICIES, policy), path_of(SUITES, suite))
     found = read_evidence(evidence)
     known = {one.id for one in added.evaluations}
     unknown = sorted({one.run.evaluation for one in found.evaluations} - known)
@@ -72,7 +66,9 @@ def _moment(text: str | None) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidDocument(f"--at {text!r} is no time (expected ISO 8601).") from error
+        raise InvalidDocument(
+            f"--at {text!r} is no time (expected ISO 8601). Correct it."
+        ) from error
     if found.tzinfo is None:
         raise InvalidDocument(f"--at {text!r} has no offset (expected for example {text}+00:00).")
     return found.astimezone(UTC)

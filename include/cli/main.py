@@ -7,9 +7,8 @@ import os
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
-import click
 import typer
 
 from include.cli import decide, replay, report, stack
@@ -49,25 +48,24 @@ def init(
     """Make keys, trust root and the first adoption; officers on this machine are SIMULATED."""
     from include.adapters import bootstrap
     from include.adapters.ledger import LEDGER
-    from include.adapters.policy_files import POLICIES, SUITES, named_file, read_policy
+    from include.adapters.policy_files import POLICIES, SUITES, bytes_of, read_together
     from include.adapters.store import open_store
 
+    files = (
+        policy_commands.path_of(POLICIES, policy),
+        policy_commands.path_of(SUITES, suite),
+    )
+    law, _ = read_together(*files)  # before anything is written
     if not store.startswith("s3://"):
         Path(store).mkdir(parents=True, exist_ok=True)
     opened = open_store(store)
     if any(True for _ in opened.list("records/adoption")) or any(True for _ in opened.list(LEDGER)):
         typer.echo(f"{store} has begun already; nothing was changed.")
         return
-    files = [
-        path if path.suffix == ".yaml" else named_file(folder, str(path))
-        for folder, path in ((POLICIES, Path(policy)), (SUITES, Path(suite)))
-    ]
-    policy_bytes, suite_bytes = (path.read_bytes() for path in files)
-    now = datetime.now(UTC)
-    roles = read_policy(policy_bytes, where=str(files[0])).sign_off.roles
+    now, roles = datetime.now(UTC), law.sign_off.roles
     folders = bootstrap.KeyFolders(keys)
     root = bootstrap.make_trust_root(folders, roles, simulated=True, at=now)
-    bootstrap.adopt(opened, folders, policy_bytes, suite_bytes, at=now)
+    bootstrap.adopt(opened, folders, bytes_of(files[0]), bytes_of(files[1]), at=now)
     typer.echo(f"{len(root.keys)} keys in {keys}; officers {roles} are SIMULATED on this machine.")
     typer.echo(f"{files[0].stem} and {files[1].stem} are signed and wait for the notary.")
 
@@ -200,17 +198,27 @@ def evidence_add(
 def main() -> None:
     """Run the command. An error is one clear line and exit code 3: 0, 1 and 2 are answers."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(3) from error
+        code = app(standalone_mode=False, prog_name="rsp")
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        asked = context.command_path if context else "rsp"
+        said = getattr(error, "format_message", error.__str__)() or "Nothing was asked for"
+        _fail(f"{said.rstrip('.')}. See `{asked} --help`.", error)
     except RedlineError as error:
-        typer.echo(f"rsp: {error}", err=True)
-        raise SystemExit(3) from error
+        _fail(str(error), error)
+    except OSError as error:
+        place = error.filename or "a file or connection"
+        _fail(f"{place} cannot be used: {error.strerror or error}. Check the path.", error)
     except Exception as error:
         traceback.print_exc()
         raise SystemExit(3) from error
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, error: Exception) -> NoReturn:
+    """The message as one line, whatever stood in the input."""
+    typer.echo(f"rsp: {' '.join(message.split())}", err=True)
+    raise SystemExit(3) from error
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from include.adapters.policy_files import (
     OVERLAYS,
     POLICIES,
     SUITES,
+    bytes_of,
     laid_over,
     named_file,
     read_overlay,
     read_policy,
-    read_suite,
+    read_together,
     schema_of,
 )
 from include.rsp.canonical import Document
@@ -26,7 +27,7 @@ from include.rsp.errors import InvalidDocument
 from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
 from include.rsp.strictness import loosenings
-from include.rsp.suite import Suite, problems_between
+from include.rsp.suite import Suite
 
 app = typer.Typer(help="Check, show and compare policies.", no_args_is_help=True)
 
@@ -43,12 +44,7 @@ def check(
     """Read a policy (and a suite beside it) and say everything that is wrong. Exit 3: something."""
     found = _policy(policy)
     if suite is not None:
-        path = path_of(SUITES, suite)
-        problems = problems_between(found, read_suite(bytes_of(path), where=str(path)))
-        if problems:
-            raise InvalidDocument(
-                f"{policy} and {suite} cannot decide together: {'; '.join(problems)}."
-            )
+        read_together(path_of(POLICIES, policy), path_of(SUITES, suite))
     if as_json:
         typer.echo(json.dumps({"policy": found.id, "version": found.version, "problems": []}))
         return
@@ -157,13 +153,3 @@ def _policy(name: str) -> Policy:
 def path_of(folder: Path, name: str) -> Path:
     """A file that is named by its path, or by its name in a folder of the project."""
     return Path(name) if name.endswith((".yaml", ".yml")) else named_file(folder, name)
-
-
-def bytes_of(path: Path) -> bytes:
-    """The file's bytes; raises InvalidDocument where there are none to read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidDocument(
-            f"{path} cannot be read: {error.strerror}. Check the path."
-        ) from error

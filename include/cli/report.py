@@ -9,8 +9,6 @@ from typing import Annotated
 
 import typer
 
-from include.rsp.errors import InvalidDocument
-
 app = typer.Typer(help="Report an incident or a restated result.", no_args_is_help=True)
 
 Store = Annotated[
@@ -48,22 +46,14 @@ def restatement(
     store: Store = PLACE,
 ) -> None:
     """Restate a counted result. The old one stays; the case that rests on it is reopened."""
-    from pydantic import ValidationError
-
+    from include.adapters.evidence_files import read_samples
     from include.adapters.ledger import LedgerReader, write_record
-    from include.adapters.policy_files import explain
     from include.adapters.stamp import code_stamp
     from include.adapters.store import open_store, put_blob
     from include.rsp.canonical import canonical_bytes
     from include.rsp.records import RecordRef, Restatement, ResultSet
-    from include.rsp.results import SampleTable
 
-    try:
-        table = SampleTable.model_validate_json(samples.read_bytes())
-    except OSError as error:
-        raise InvalidDocument(f"{samples} cannot be read: {error.strerror}.") from error
-    except ValidationError as error:
-        raise InvalidDocument(f"{samples} is no sample table: {explain(error)}") from error
+    table = read_samples(samples)
     opened = open_store(store)
     LedgerReader(opened).refresh().expect(result_set, ResultSet)
     record = Restatement(

@@ -6,6 +6,8 @@ bound on s successes of n, plus the buffer, is under the limit.
 
 from __future__ import annotations
 
+import math
+
 from scipy.special import bdtr, betaincinv
 
 from include.rsp.errors import DomainError
@@ -27,6 +29,17 @@ def most_successes(n: int, limit: float, confidence: float) -> int:
         else:
             high = middle - 1
     return low
+
+
+def fewest_samples(limit: float, confidence: float) -> int:
+    """The fewest samples of which none at all succeeds that have an upper bound under the limit.
+
+    The exact bound on 0 of n is 1 - (1 - confidence)^(1/n).
+    """
+    n = max(1, math.floor(math.log1p(-confidence) / math.log1p(-limit))) if limit < 1 else 1
+    while most_successes(n, limit, confidence) < 0:
+        n += 1
+    return n
 
 
 def power(n: int, limit: float, truth: float, confidence: float) -> float:

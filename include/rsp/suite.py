@@ -24,6 +24,13 @@ UNDER_COVERING = ("wilson@1", "cluster_robust@1", "cluster_bootstrap@1")
 """Measured below their nominal coverage somewhere (benchmarks/interval_coverage.py)."""
 RELATIVE = ("ratio_of_means@1", "paired_difference@1")
 """Their limits are not on the scale of the scores."""
+OF_SHARES = ("clopper_pearson@1", "wilson@1", "cluster_wilson@1", "pass_at_k@1", "best_of@1")
+"""Their bounds are shares from 0 to 1; a limit on another scale would never be reached."""
+HIGHEST = {
+    "fraction": 1, "share": 1, "proportion": 1, "probability": 1, "accuracy": 1, "score_0_1": 1,
+    "percent": 100,
+}  # fmt: skip
+"""The highest score in a unit that says how it counts."""
 SPACING_NAMES: tuple[SpacingName, ...] = get_args(SpacingName)
 
 
@@ -37,7 +44,10 @@ class Limits(Document):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.rule_in < self.rule_out:
-            raise ValueError(f"rule_in {self.rule_in} is below rule_out {self.rule_out}")
+            raise ValueError(
+                f"rule_in {self.rule_in} is below rule_out {self.rule_out}, and a score between "
+                "them would be both (expected the other order)"
+            )
         return self
 
 
@@ -100,26 +110,56 @@ class Evaluation(Document):
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:
         if self.role is not EvaluationRole.EVIDENCE and self.limits is None:
-            raise ValueError(f"evaluation {self.id!r} has the role {self.role.value} but no limits")
+            raise ValueError(
+                f"evaluation {self.id!r}: limits are null, and the role {self.role.value} with no "
+                "limits decides nothing (expected limits)"
+            )
         if self.score_max <= self.score_min:
             raise ValueError(f"evaluation {self.id!r}: score_max must be above score_min")
         if (self.method == "pass_at_k@1") != (self.k is not None):
             raise ValueError(f"evaluation {self.id!r}: k belongs to pass_at_k@1 (got {self.k})")
+        if self.load_bearing and self.role is not EvaluationRole.RULE_OUT:
+            raise ValueError(
+                f"evaluation {self.id!r}: load_bearing belongs to the role 'rule_out' (got "
+                f"{self.role.value!r}, which would not be counted)"
+            )
         if self.load_bearing and self.method in UNDER_COVERING:
             raise ValueError(
                 f"evaluation {self.id!r}: {self.method} covers too little to bear a load "
                 "(docs/statistics.md); use clopper_pearson@1 or cluster_wilson@1"
             )
-        on_scale = self.method not in RELATIVE
-        if self.limits and on_scale and not self.score_min < self.limits.rule_out <= self.score_max:
-            raise ValueError(
-                f"evaluation {self.id!r}: rule_out {self.limits.rule_out} is outside the scores "
-                f"({self.score_min} to {self.score_max}]"
-            )
         if self.minimum_samples > self.dataset_samples:
             raise ValueError(
                 f"evaluation {self.id!r}: minimum_samples {self.minimum_samples} exceeds the "
                 f"dataset ({self.dataset_samples})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_on_one_scale(self) -> Self:
+        where, low, high = f"evaluation {self.id!r}", self.score_min, self.score_max
+        top = HIGHEST.get(self.unit, high)
+        if high != top:
+            raise ValueError(
+                f"{where}: score_max is {high:g} in the unit {self.unit!r} (expected {top:g}, or "
+                "another unit)"
+            )
+        if self.method in OF_SHARES and (low, high) != (0, 1):
+            raise ValueError(
+                f"{where}: score_min to score_max is {low:g} to {high:g}, and {self.method} "
+                "estimates shares (expected 0 to 1, with the limits on that scale)"
+            )
+        if self.limits is None or self.method in RELATIVE:
+            return self
+        if not low < self.limits.rule_out <= high:
+            raise ValueError(
+                f"{where}: rule_out {self.limits.rule_out} is outside the scores ({low} to {high}]"
+            )
+        if self.limits.rule_out - self.limits.buffer <= low:
+            raise ValueError(
+                f"{where}: buffer {self.limits.buffer:g} takes rule_out {self.limits.rule_out:g} "
+                f"down to the lowest score {low:g}, so nothing could ever be ruled out "
+                f"(expected a buffer under {self.limits.rule_out - low:g})"
             )
         return self
 
@@ -177,6 +217,7 @@ def problems_between(policy: Policy, suite: Suite) -> list[str]:
                 f"evaluation {evaluation.id!r} names the red line {evaluation.red_line!r} "
                 f"(expected one of {sorted(lines)})"
             )
+        problems += _problems_with_size(evaluation)
     for line in policy.red_lines:
         problems += _problems_with_line(suite, line)
     open_ones = {line.id for line in policy.red_lines if line.combine != "all_load_bearing"}
@@ -198,6 +239,23 @@ def _problems_with_line(suite: Suite, line: RedLine) -> list[str]:
     if line.decides and not has_any and not line.ruled_out_by:
         return [f"red line {line.id!r} has no evaluation, and no other line rules it out"]
     return []
+
+
+def _problems_with_size(evaluation: Evaluation) -> list[str]:
+    """An exact bound on too few samples is above every limit, even where none succeeded."""
+    from include.rsp.power import fewest_samples, most_successes
+
+    exact, limits = evaluation.method == "clopper_pearson@1", evaluation.limits
+    if not (exact and limits and evaluation.load_bearing):
+        return []
+    limit, n = limits.rule_out - limits.buffer, evaluation.minimum_samples
+    if most_successes(n, limit, evaluation.confidence) >= 0:
+        return []
+    return [
+        f"evaluation {evaluation.id!r}: even 0 of minimum_samples {n} cannot rule out at "
+        f"confidence {evaluation.confidence:g} with the buffer {limits.buffer:g} (expected at "
+        f"least {fewest_samples(limit, evaluation.confidence)})"
+    ]
 
 
 def _problems_with_spacing(policy: Policy, suite: Suite) -> list[str]:

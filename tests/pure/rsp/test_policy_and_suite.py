@@ -62,6 +62,8 @@ def set_at(*path: str | int, to: Any) -> Change:
         (set_at("responses", to=[RESPONSE | {"after": "act"}]), "is a circle"),
         (set_at("responses", to=[RESPONSE, RESPONSE]), "more than once"),
         (set_at("pretraining_monitor", to=MONITOR), "pretraining_monitor names"),
+        (set_at("effective", to=86400), "effective: Input should be a valid date .got 86400"),
+        (set_at("effective", to="2026-13-45"), "effective: Input should be a valid date"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(change: Change, message: str) -> None:
@@ -75,6 +77,16 @@ def test_an_outcome_that_nobody_can_reach_is_refused() -> None:
 
     with pytest.raises(InvalidDocument, match=r"outcomes\.3 .* never be reached"):
         toy_policy(shadow)
+
+
+def test_red_lines_that_follow_each_other_in_a_circle_are_refused() -> None:
+    def circle(plain: dict[str, Any]) -> None:
+        first = plain["red_lines"][0]
+        plain["red_lines"].append(first | {"id": "addition-3", "next": "addition-2"})
+        first["next"] = "addition-3"
+
+    with pytest.raises(InvalidDocument, match="addition-2 -> addition-3 -> addition-2 is a circle"):
+        toy_policy(circle)
 
 
 def test_a_response_to_an_outcome_that_no_rule_leads_to_is_refused() -> None:
@@ -102,6 +114,20 @@ def test_a_response_to_an_outcome_that_no_rule_leads_to_is_refused() -> None:
         (set_at("evaluations", 0, "elicitation_required", to=[]), "at least 1"),
         (set_at("evaluations", 0, "positive_control", "at_least", to=None), "shows nothing"),
         (set_at("evaluations", 1, "id", to="two-digit-addition"), "more than once"),
+        (set_at("evaluations", 0, "role", to="evidence"), "load_bearing belongs to the role"),
+        (set_at("evaluations", 0, "unit", to="percent"), "score_max is 1 in the unit 'percent'"),
+        (set_at("evaluations", 0, "score_max", to=100), "score_max is 100 in the unit 'fraction'"),
+        (set_at("evaluations", 0, "score_min", to=-1), "clopper_pearson@1 estimates shares"),
+        (set_at("evaluations", 0, "limits", "buffer", to=0.5), "nothing could ever be ruled out"),
+        (set_at("evaluations", 0, "limits", "rule_out", to=True), "valid number .got True"),
+        (set_at("evaluations", 0, "limits", "rule_out", to="0.5"), "valid number .got '0.5'"),
+        (set_at("evaluations", 0, "limits", "rule_out", to=float("nan")), "finite number"),
+        (set_at("evaluations", 0, "limits", "rule_in", to=float("inf")), "finite number"),
+        (set_at("evaluations", 0, "minimum_samples", to=True), "valid integer .got True"),
+        (set_at("evaluations", 0, "minimum_samples", to=150.0), "valid integer .got 150.0"),
+        (set_at("evaluations", 0, "load_bearing", to="no"), "valid boolean .got 'no'"),
+        (set_at("evaluations", 0, "load_bearing", to=0), "valid boolean .got 0"),
+        (set_at("evaluations", 0, "version", to=1), "valid string .got 1"),
     ],
 )
 def test_a_suite_that_makes_no_sense_is_refused(change: Change, message: str) -> None:
@@ -122,6 +148,8 @@ def test_what_is_no_policy_says_so(content: bytes) -> None:
         (set_at("evaluations", 0, "red_line", to="other"), "names the red line"),
         (set_at("evaluations", 0, "load_bearing", to=False), "no load-bearing evaluation"),
         (set_at("combine", to={"addition-2": "all_load_bearing"}), "does not leave open"),
+        (set_at("evaluations", 0, "minimum_samples", to=5), "even 0 of minimum_samples 5 cannot"),
+        (set_at("evaluations", 0, "limits", "buffer", to=0.49), "expected at least 299"),
     ],
 )
 def test_a_suite_must_fit_its_policy(change: Change, message: str) -> None:
@@ -190,3 +218,24 @@ def test_an_unknown_name_lists_what_there_is() -> None:
 def test_the_files_are_what_the_factories_change() -> None:
     assert changed(POLICY_BYTES, None) is POLICY_BYTES
     assert changed(SUITE_BYTES, None) is SUITE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("method", "limits"),
+    [
+        ("ratio_of_means@1", {"rule_out": 2.8, "rule_in": 5, "buffer": 2.8}),
+        ("paired_difference@1", {"rule_out": 0.1, "rule_in": 0.1, "buffer": 0.2}),
+    ],
+)
+def test_a_relative_limit_may_lie_under_the_scores(method: str, limits: dict[str, float]) -> None:
+    def relative(plain: dict[str, Any]) -> None:
+        plain["evaluations"][0] |= {"method": method, "limits": limits}
+
+    assert toy_suite(relative).evaluation("two-digit-addition").limits
+
+
+def test_the_fewest_samples_that_are_asked_for_can_rule_out() -> None:
+    """One fewer cannot: the number in the message is the smallest that helps."""
+    for count, problems in ((6, 0), (5, 1)):
+        suite = toy_suite(set_at("evaluations", 0, "minimum_samples", to=count))
+        assert len(problems_between(toy_policy(), suite)) == problems

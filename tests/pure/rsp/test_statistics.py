@@ -10,6 +10,7 @@ from scipy.stats import binom, t
 from include.rsp.errors import DomainError
 from include.rsp.estimators import exact_share
 from include.rsp.power import (
+    fewest_samples,
     minimum_detectable_effect,
     minimum_sample_size,
     most_successes,
@@ -161,6 +162,10 @@ def test_sample_size_and_power_fit_each_other() -> None:
     )
     assert most_successes(5, 0.1, 0.95) == -1
     assert power(5, 0.1, 0.0, 0.95) == 0
+    for limit in (1e-3, 0.1, 0.4, 0.95, 1.0):
+        n = fewest_samples(limit, 0.95)
+        assert exact_share(0, n, 0.95)[2] < limit
+        assert n == 1 or exact_share(0, n - 1, 0.95)[2] >= limit
     n = minimum_sample_size(0.4, 0.25, 0.95, 0.9)
     assert all(power(one, 0.4, 0.25, 0.95) >= 0.9 for one in range(n, n + n // 20))
     assert power(n - 1, 0.4, 0.25, 0.95) < 0.9
