@@ -13,6 +13,7 @@ from include.adapters.signing import KeyFile
 from include.adapters.stamp import code_stamp
 from include.adapters.store import Store, put_blob
 from include.rsp import records as r
+from include.rsp.adoption_records import ApprovalPart
 from include.rsp.attestation import Predicate, statement
 from include.rsp.canonical import Digest, canonical_bytes, iso
 from include.rsp.errors import InvalidDocument
@@ -80,11 +81,8 @@ def adopt(
     suite: bytes,
     *,
     at: datetime,
-    supersedes: Digest | None = None,
 ) -> Digest:
-    """Write the adoption of a policy and a suite, signed with the officers' keys at hand.
-
-    `supersedes` is the adoption in force, so that an old one cannot be brought back.
+    """Write the first adoption of a policy and a suite, signed with the officers' keys at hand.
 
     Raises:
         InvalidDocument: either does not read, or they do not fit each other.
@@ -96,7 +94,7 @@ def adopt(
     policy_ref = put_blob(store, policy, name=f"{parsed.id}-{parsed.version}.policy.yaml")
     suite_ref = put_blob(store, suite, name=f"{parsed.id}.suite.yaml")
     payload = statement(
-        Predicate.ADOPTION, policy_ref.blob, {"suite": suite_ref.blob, "supersedes": supersedes}
+        Predicate.ADOPTION, policy_ref.blob, {"suite": suite_ref.blob, "supersedes": None}
     )
     return write_record(
         store,
@@ -111,6 +109,50 @@ def adopt(
             ],
         ),
     )
+
+
+def sign_approval(
+    key: KeyFile, review: Digest, *, office: str, part: ApprovalPart, decision: str, reason: str,
+    at: datetime,
+) -> r.Envelope:  # fmt: skip
+    """What an office says of a reviewed proposal, signed."""
+    body = {
+        "office": office,
+        "part": part.value,
+        "decision": decision,
+        "reason": reason,
+        "signed_at": iso(at),
+    }
+    return key.sign(statement(Predicate.APPROVAL, review, body))
+
+
+def approval(
+    trust: r.TrustRoot, key: KeyFile, review: Digest, *, part: ApprovalPart, decision: str,
+    reason: str, at: datetime,
+) -> r.Approval:  # fmt: skip
+    """The record of an approval, signed with a key of the trust root; the key names the office.
+
+    Raises:
+        InvalidDocument: the trust root does not know the key as an officer's.
+    """
+    known = {one.keyid: one for one in trust.keys if one.role is KeyRole.OFFICER}
+    if key.keyid not in known:
+        raise InvalidDocument(
+            f"The key {key.keyid[:12]} is no officer's in the trust root (expected one of "
+            f"{sorted(str(one.office) for one in known.values())})."
+        )
+    entry = known[key.keyid]
+    office = str(entry.office)
+    envelope = sign_approval(
+        key, review, office=office, part=part, decision=decision, reason=reason, at=at
+    )
+    return r.Approval.model_validate(
+        {
+            "at": at, "by": entry.holder, "stamp": code_stamp(), "review": {"record": review},
+            "office": office, "part": part, "decision": decision, "reason": reason,
+            "signed_at": at, "simulated": entry.simulated, "envelope": envelope,
+        }
+    )  # fmt: skip
 
 
 def sign_determination(

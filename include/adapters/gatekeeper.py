@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from include.adapters import adoption_check as adoption
 from include.adapters import rederivation, signing
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
@@ -27,11 +28,14 @@ from include.rsp.packet import packet_markdown
 from include.rsp.preliminary import screen
 from include.rsp.reading import blobs
 from include.rsp.state import LedgerState
-from include.rsp.suite import problems_between
 from include.rsp.vocabulary import KeyRole
 
 LONGEST_DELAY = timedelta(minutes=10)
 PROMPT = (
+    r.Proposal,
+    r.PolicyReview,
+    r.Approval,
+    r.PolicyPublication,
     r.Plan,
     r.Preliminary,
     r.Validation,
@@ -66,7 +70,9 @@ class Gatekeeper:
         check_time(state, record)  # (3)
         if record.at > now + CLOCK_TOLERANCE:
             raise Refused("clock_ahead", f"The record is dated {record.at}, in the future.")
-        if isinstance(record, PROMPT) and record.at < now - LONGEST_DELAY:
+        later_adoption = isinstance(record, r.Adoption) and state.adoption is not None
+        prompt = isinstance(record, PROMPT) or later_adoption
+        if prompt and record.at < now - LONGEST_DELAY:
             raise Refused(
                 "back_dated",
                 f"The {record.kind} is dated {record.at:%Y-%m-%d %H:%M:%S}, too long ago. Do the "
@@ -80,6 +86,10 @@ class Gatekeeper:
     def _check_claim(self, state: LedgerState, record: r.Record) -> None:
         checks: dict[type[r.Record], Callable[[LedgerState, Any], None]] = {
             r.Adoption: self._check_adoption,
+            r.Proposal: self._check_proposal,
+            r.PolicyReview: self._check_review,
+            r.Approval: self._check_approval,
+            r.PolicyPublication: self._check_publication,
             r.Checkpoint: self._check_checkpoint,
             r.Plan: self._check_plan,
             r.Preliminary: self._check_preliminary,
@@ -97,30 +107,22 @@ class Gatekeeper:
             check(state, record)
 
     def _check_adoption(self, state: LedgerState, record: r.Adoption) -> None:
-        rules = self.rulebook.rules(record.policy.blob, record.suite.blob)
-        problems = problems_between(rules.policy, rules.suite)
-        if problems:
-            raise Refused("policy_and_suite", "; ".join(problems))
-        keys = signing.keys_for(state.trust, KeyRole.OFFICER)
-        before = state.adoption[0] if state.adoption else None
-        claimed = {"suite": record.suite.blob, "supersedes": before}
-        signed: dict[str, str] = {}
-        for envelope in record.signatures:
-            key, subject, body = signing.verify(envelope, keys, Predicate.ADOPTION)
-            if subject != record.policy.blob or body != claimed:
-                raise Refused(
-                    "wrong_subject",
-                    f"{key.holder} signed another policy, suite or predecessor (expected to "
-                    f"supersede {before}).",
-                )
-            signed[str(key.office)] = key.holder
-        now = self.rulebook.in_force(state)
-        needed = {*rules.policy.sign_off.roles, *(now.policy.sign_off.roles if now else ())}
-        missing = sorted(needed - signed.keys())
-        if missing:
-            raise Refused("signature_missing", f"The adoption is not signed by {missing}.")
-        if len({signed[office] for office in needed}) != len(needed):
-            raise Refused("not_distinct", "The adoption's signers must be distinct people.")
+        if state.adoption is None:
+            adoption.check_first(self.rulebook, state, record)
+        else:
+            adoption.check_next(self.store, self.rulebook, state, record)
+
+    def _check_proposal(self, state: LedgerState, record: r.Proposal) -> None:
+        adoption.check_proposal(self.rulebook, state, record)
+
+    def _check_review(self, state: LedgerState, record: r.PolicyReview) -> None:
+        adoption.check_review(self.store, self.rulebook, state, record)
+
+    def _check_approval(self, state: LedgerState, record: r.Approval) -> None:
+        adoption.check_approval(self.rulebook, state, record)
+
+    def _check_publication(self, state: LedgerState, record: r.PolicyPublication) -> None:
+        adoption.check_publication(self.rulebook, state, record)
 
     def _check_checkpoint(self, _: LedgerState, record: r.Checkpoint) -> None:
         content = get_blob(self.store, record.manifest_file.blob)
@@ -245,5 +247,5 @@ def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) ->
     if isinstance(record, r.Evidence):
         if record.evidence.collected_at > record.at + CLOCK_TOLERANCE:
             raise Refused("post_dated", "The evidence was collected in the future.")
-    elif record.reply_to is not None or not record.subject.startswith("checkpoint "):
+    elif record.reply_to is not None or not record.subject.startswith(("checkpoint ", "proposal ")):
         raise Refused("notary_only", "Only the notary refuses records and requests.")

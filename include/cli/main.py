@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from include.cli import decide, replay, report, stack
+from include.cli import adoption, decide, replay, report, stack
 from include.cli import policy as policy_commands
 from include.rsp.errors import RedlineError
 
@@ -25,6 +25,9 @@ app.add_typer(evidence_app, name="evidence")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(report.app, name="report")
 app.command("decide")(decide.decide_command)
+app.command("backtest")(adoption.backtest_command)
+app.command("approve")(adoption.approve)
+policy_commands.app.command("propose")(adoption.propose)
 app.command("replay")(replay.replay)
 app.command("up")(stack.up)
 app.command("down")(stack.down)
@@ -50,6 +53,7 @@ def init(
     from include.adapters.ledger import LEDGER
     from include.adapters.policy_files import POLICIES, SUITES, bytes_of, read_together
     from include.adapters.store import open_store
+    from include.rsp.adoption import offices_of
 
     files = (
         policy_commands.path_of(POLICIES, policy),
@@ -60,9 +64,10 @@ def init(
         Path(store).mkdir(parents=True, exist_ok=True)
     opened = open_store(store)
     if any(True for _ in opened.list("records/adoption")) or any(True for _ in opened.list(LEDGER)):
+        policy_commands.refuse_changed(store, files)
         typer.echo(f"{store} has begun already; nothing was changed.")
         return
-    now, roles = datetime.now(UTC), law.sign_off.roles
+    now, roles = datetime.now(UTC), offices_of(law)
     folders = bootstrap.KeyFolders(keys)
     root = bootstrap.make_trust_root(folders, roles, simulated=True, at=now)
     bootstrap.adopt(opened, folders, bytes_of(files[0]), bytes_of(files[1]), at=now)
@@ -124,13 +129,16 @@ def show(digest: str, store: StoreOption = str(STORE)) -> None:
 
 @app.command()
 def packet(digest: str, store: StoreOption = str(STORE)) -> None:
-    """Print the text of a packet: all that its signers are shown."""
+    """Print the text of a packet or a policy review: all that its signers are shown."""
     from include.adapters.ledger import LedgerReader
     from include.adapters.store import get_blob, open_store
-    from include.rsp.records import Packet
+    from include.rsp.errors import InvalidDocument
+    from include.rsp.records import Packet, PolicyReview
 
     opened = open_store(store)
-    record = LedgerReader(opened).refresh().expect(digest, Packet)
+    record = LedgerReader(opened).refresh().get(digest)
+    if not isinstance(record, Packet | PolicyReview):
+        raise InvalidDocument(f"{digest} is a {record.kind} (expected a packet or policy_review).")
     typer.echo(get_blob(opened, record.document.blob).decode())
 
 

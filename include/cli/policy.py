@@ -35,6 +35,25 @@ Named = Annotated[str, typer.Argument(help="name in include/policies, or a YAML 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
+def refuse_changed(store: str, files: tuple[Path, Path]) -> None:
+    """Refuse files whose id and version were adopted in a store with other content.
+
+    Raises:
+        Refused: with the differences in words.
+    """
+    from include.adapters.adoption_check import check_unchanged
+    from include.adapters.ledger import LedgerReader
+    from include.adapters.rederivation import RuleBook
+    from include.adapters.store import open_store
+    from include.rsp.authority import Rules
+    from include.rsp.canonical import digest_bytes
+
+    opened = open_store(store)
+    rules = Rules(*read_together(*files))
+    digests = (digest_bytes(bytes_of(files[0])), digest_bytes(bytes_of(files[1])))
+    check_unchanged(RuleBook(opened), LedgerReader(opened).refresh(), rules, digests)
+
+
 @app.command()
 def check(
     policy: Named,

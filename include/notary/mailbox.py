@@ -18,9 +18,10 @@ from include.adapters.store import Store
 from include.rsp import records as r
 from include.rsp.admission import check_admissible
 from include.rsp.attestation import Predicate, statement
-from include.rsp.authority import Rules, lease_for
+from include.rsp.authority import Rules
 from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.leases import lease_for
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
@@ -65,7 +66,7 @@ def renew_lease(
     now: datetime,
 ) -> Issued | None:
     """Write the next lease when one third of the last has passed or the permit is another one."""
-    lease = lease_for(state, run_id, rules, at=now)
+    lease = lease_for(state, run_id, rules.policy, at=now)
     if lease is None:
         return None
     fits = last is not None and (last.permit, last.hold_epoch) == (lease.permit, lease.hold_epoch)

@@ -25,6 +25,7 @@ class Predicate(StrEnum):
     HOLD = "urn:redline:hold:1"
     ADOPTION = "urn:redline:adoption:1"
     DETERMINATION = "urn:redline:determination:1"
+    APPROVAL = "urn:redline:policy-approval:1"
     TRAINING_RUN = "urn:redline:training-run:1"
     ACKNOWLEDGEMENT = "urn:redline:acknowledgement:1"
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
-from include.rsp.attestation import Lease
 from include.rsp.canonical import Digest, short
+from include.rsp.decision import Decision
 from include.rsp.errors import Refused
+from include.rsp.next_level import lines_without_next
 from include.rsp.policy import Policy
 from include.rsp.signatures import check_safeguards, check_signatures
 from include.rsp.standing import standing_requirements
@@ -88,7 +89,8 @@ def answer_request(
     had seen; (3) the request names the newest hold if any is in force; (4) the verdict has no
     permit yet; (5) its recommendation is `continue` and no standing rule demands a
     standard, or the safeguards judgement in the signed packet holds and still holds on all
-    evidence there is now; (6) the officers of the policy have
+    evidence there is now, and the red lines that come next are published where the policy wants
+    that before any such work; (6) the officers of the policy have
     signed to proceed, or the policy lets a machine continue and nothing about the checkpoint
     deviates. A permit that rests on safeguards ends with their evidence.
 
@@ -107,6 +109,7 @@ def answer_request(
     until = at + timedelta(days=rules.policy.authority.permit_days)
     standing = standing_requirements(state, rules.policy, request.run_id)
     if not continues or standing:
+        _check_next_level(rules.policy, verdict.decision)
         evidence_until = check_safeguards(state, request, rules.policy, at)  # (5)
         until = min(until, evidence_until or at)
     checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
@@ -119,9 +122,7 @@ def answer_request(
     if not machine or request.hold is not None:
         check_signatures(state, request, rules.policy, at)  # (6)
     compute = checkpoint.manifest.effective_compute
-    ratios = (verdict.decision.due_ratio, verdict.decision.ceiling_ratio)
-    if not continues and rules.policy.compute_trigger.with_safeguards is not None:
-        ratios = spacing_of(rules.policy, rules.suite, "with_safeguards")
+    ratios = ratios_of(rules, verdict.decision)
     grant = Grant(
         run_id=request.run_id,
         reply_to=digest,
@@ -133,6 +134,14 @@ def answer_request(
         until=until,
     )
     return _permit(state, grant, stamp=stamp, at=at)
+
+
+def ratios_of(rules: Rules, decision: Decision) -> tuple[float, float]:
+    """(due ratio, ceiling ratio) of the permit that may follow from a decision."""
+    continues = decision.recommendation is Outcome.CONTINUE
+    if not continues and rules.policy.compute_trigger.with_safeguards is not None:
+        return spacing_of(rules.policy, rules.suite, "with_safeguards")
+    return decision.due_ratio, decision.ceiling_ratio
 
 
 def _permit(state: LedgerState, grant: Grant, *, stamp: r.CodeStamp, at: datetime) -> r.Permit:
@@ -191,6 +200,19 @@ def _check_newest(
         )
 
 
+def _check_next_level(policy: Policy, decision: Decision) -> None:
+    """No work under a standard before the red lines after it are published."""
+    demanding = [line.red_line for line in decision.red_lines if line.demands]
+    gaps = lines_without_next(policy, demanding)
+    rule = policy.governance.next_level
+    if gaps and rule is not None:
+        raise Refused(
+            "next_level_unpublished",
+            f"Policy {policy.id} {policy.version} names no red line after {gaps} ({rule.clause}). "
+            "Adopt a version that does (adopt_policy), then assess the checkpoint again.",
+        )
+
+
 def _check_seen(state: LedgerState, run: RunState, request: r.PermitRequest) -> None:
     if request.seen_index >= state.length:
         raise Refused(
@@ -219,33 +241,3 @@ def _check_holds(run: RunState, request: r.PermitRequest) -> None:
             f"Run {request.run_id!r} is held ({short(newest)}: {in_force[newest].reason}). "
             "Only release_hold ends a hold.",
         )
-
-
-def lease_for(state: LedgerState, run_id: str, rules: Rules, *, at: datetime) -> Lease | None:
-    """A lease, if nothing forbids the run to go on.
-
-    Given only if (1) the newest permit has not expired, (2) it was given under the policy and
-    suite in force, and (3) no hold is in force.
-    """
-    run = state.runs[run_id]
-    newest = run.newest_permit
-    if newest is None or state.head is None or state.adoption is None:
-        return None
-    digest, permit = newest
-    adopted = state.adoption[1]
-    if at >= permit.expires_at:  # (1)
-        return None
-    if (permit.policy, permit.suite) != (adopted.policy.blob, adopted.suite.blob):  # (2)
-        return None
-    if run.holds_in_force:  # (3)
-        return None
-    until = at + timedelta(seconds=rules.policy.authority.lease_seconds)
-    return Lease(
-        run_id=run_id,
-        permit=digest,
-        ledger_index=state.length - 1,
-        ledger_head=state.head,
-        hold_epoch=len(run.holds),
-        issued_at=at,
-        expires_at=min(until, permit.expires_at),
-    )

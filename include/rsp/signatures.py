@@ -91,7 +91,7 @@ def check_signatures(
         )
 
 
-def holder_of(state: LedgerState, determination: r.Determination) -> str:
+def holder_of(state: LedgerState, determination: r.Determination | r.Approval) -> str:
     """The person whose key signed; raises Refused for a key that the trust root does not know."""
     keyid = determination.envelope.signatures[0]["keyid"]
     for key in state.trust.keys if state.trust else []:

@@ -13,7 +13,11 @@ from include.wiring import steps
 from include.wiring.defaults import RecordLink
 from include.wiring.errors import as_airflow
 from include.wiring.settings import Settings
-from include.wiring.triggers import AcknowledgementTrigger, EvaluationTrigger
+from include.wiring.triggers import (
+    AcknowledgementTrigger,
+    ApprovalsTrigger,
+    EvaluationTrigger,
+)
 
 log = logging.getLogger("redline.operators")
 
@@ -105,6 +109,27 @@ class WaitForAcknowledgement(BaseOperator):
     def resume(self, context: Any, event: dict[str, Any]) -> bool:
         """Whether it came; `verify_stop` judges."""
         return bool(event["acknowledged"])
+
+
+class WaitForApprovals(BaseOperator):
+    """Wait until the offices have spoken on a review, without end: silence changes nothing."""
+
+    template_fields: Sequence[str] = ("review",)
+
+    def __init__(self, *, review: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.review = review
+
+    def execute(self, context: Any) -> None:
+        """Wait in the triggerer, which fires at once if all have spoken."""
+        self.defer(
+            trigger=ApprovalsTrigger(store=Settings.from_environment().store, review=self.review),
+            method_name="resume",
+        )
+
+    def resume(self, context: Any, event: dict[str, Any]) -> bool:
+        """`count_approvals` judges."""
+        return bool(event["settled"])
 
 
 def sign_off(office: str, *, packet_task: str) -> HITLOperator:

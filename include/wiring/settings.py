@@ -16,21 +16,33 @@ class Settings:
     store: str
     checkpoints: Path
     jobs: Path
+    proposals: Path
+    public: Path
     notary_seconds: float
 
     @classmethod
     def from_environment(cls) -> Settings:
         """Read REDLINE_STORE, REDLINE_CHECKPOINTS, REDLINE_JOBS and REDLINE_NOTARY_SECONDS.
 
+        REDLINE_PROPOSALS (where proposed policies land) and REDLINE_PUBLIC (where adopted ones are
+        published) are folders beside the checkpoints unless they are set.
+
         Raises:
             InvalidDocument: one that has no default is not set.
         """
+        checkpoints = Path(_required("REDLINE_CHECKPOINTS"))
         return cls(
             store=_required("REDLINE_STORE"),
-            checkpoints=Path(_required("REDLINE_CHECKPOINTS")),
+            checkpoints=checkpoints,
             jobs=Path(_required("REDLINE_JOBS")),
+            proposals=_beside(checkpoints, "REDLINE_PROPOSALS", "proposals"),
+            public=_beside(checkpoints, "REDLINE_PUBLIC", "public"),
             notary_seconds=float(os.environ.get("REDLINE_NOTARY_SECONDS", "30")),
         )
+
+
+def _beside(folder: Path, name: str, default: str) -> Path:
+    return Path(os.environ.get(name, "").strip() or folder.parent / default)
 
 
 def _required(name: str) -> str:

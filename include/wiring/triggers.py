@@ -19,6 +19,7 @@ from include.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from include.adapters.ledger import LedgerReader
+    from include.adapters.rederivation import RuleBook
 
 LOOK_SECONDS = 0.3
 
@@ -26,24 +27,39 @@ LOOK_SECONDS = 0.3
 class CheckpointFolderTrigger(BaseEventTrigger):
     """Fires whenever a checkpoint's manifest appears in the folder."""
 
+    pattern = "*/*/manifest.json"
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """No arguments: the folder is a setting of the machine."""
-        return "include.wiring.triggers.CheckpointFolderTrigger", {}
+        return f"include.wiring.triggers.{type(self).__name__}", {}
+
+    def folder(self) -> Path:
+        """Where to look."""
+        return Settings.from_environment().checkpoints
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Compare the names of finished checkpoints; fire on every new one."""
+        """Compare the names of what is there; fire on every new one."""
         known: set[str] = set()
         while True:
-            names = await asyncio.to_thread(_finished_checkpoints)
+            names = await asyncio.to_thread(self._names)
             if names - known:
                 known = names
-                yield TriggerEvent({"checkpoints": len(names)})
+                yield TriggerEvent({"files": len(names)})
             await asyncio.sleep(LOOK_SECONDS)
 
+    def _names(self) -> set[str]:
+        folder = self.folder()
+        return {str(path.relative_to(folder)) for path in folder.glob(self.pattern)}
 
-def _finished_checkpoints() -> set[str]:
-    folder = Settings.from_environment().checkpoints
-    return {str(path.relative_to(folder)) for path in folder.glob("*/*/manifest.json")}
+
+class ProposalFolderTrigger(CheckpointFolderTrigger):
+    """Fires whenever a proposed policy lands in the folder."""
+
+    pattern = "*.proposal.yaml"
+
+    def folder(self) -> Path:
+        """Where to look."""
+        return Settings.from_environment().proposals
 
 
 class EvaluationTrigger(BaseTrigger):
@@ -104,6 +120,51 @@ class AcknowledgementTrigger(BaseTrigger):
                 return
             await asyncio.sleep(LOOK_SECONDS)
         yield TriggerEvent({"acknowledged": False})
+
+
+class ApprovalsTrigger(BaseTrigger):
+    """Fires when every office has spoken on a review, one objects, or another version won."""
+
+    def __init__(self, *, store: str, review: str) -> None:
+        super().__init__()
+        self.store, self.review = store, review
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The review."""
+        return "include.wiring.triggers.ApprovalsTrigger", {
+            "store": self.store,
+            "review": self.review,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Follow the ledger; an unreadable one is no approval."""
+        from include.adapters.ledger import LedgerReader
+        from include.adapters.rederivation import RuleBook
+        from include.adapters.store import open_store
+
+        store = open_store(self.store)
+        reader, rulebook = LedgerReader(store), RuleBook(store)
+        while not await asyncio.to_thread(_settled, reader, rulebook, self.review):
+            await asyncio.sleep(LOOK_SECONDS)
+        yield TriggerEvent({"settled": True})
+
+
+def _settled(reader: LedgerReader, rulebook: RuleBook, review: str) -> bool:
+    from include.rsp import approvals
+    from include.rsp import records as r
+
+    try:
+        state = reader.refresh()
+        rules = rulebook.in_force(state)
+        reviewed = state.expect(review, r.PolicyReview)
+        proposal = state.expect(reviewed.proposal.record, r.Proposal)
+    except RedlineError:
+        return False
+    if rules is None or state.adoption is None:
+        return False
+    other = proposal.supersedes.record != state.adoption[0]
+    against = approvals.objections(state, rules.policy, review)
+    return other or bool(against) or not approvals.missing(state, rules.policy, review)
 
 
 def _acknowledged(reader: LedgerReader, hold: str) -> bool:

@@ -20,16 +20,21 @@ from include.adapters import bootstrap
 from include.adapters import ledger as ledger_module
 from include.adapters.evaluation import JobOutcome, Jobs
 from include.adapters.ledger import LedgerReader
+from include.adapters.policy_files import read_policy
+from include.adapters.proposal_files import ProposalFile, ProposedFiles
 from include.adapters.signing import KeyFile
 from include.adapters.store import DirectoryStore, Store, put_blob
 from include.notary.notary import Notary
 from include.rsp import records as r
+from include.rsp.adoption import offices_of
+from include.rsp.adoption_records import ApprovalPart
+from include.rsp.approvals import wanted
 from include.rsp.canonical import canonical_bytes, iso
 from include.rsp.reading import parse_record
 from include.rsp.results import ControlResult, SampleTable
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.state import LedgerState
-from include.wiring import assessment, registration
+from include.wiring import adopting, assessment, registration
 from include.wiring.desk import Desk
 from tests.support.factories import (
     ADDITION,
@@ -72,7 +77,8 @@ class World:
         (self.root / "store").mkdir(parents=True, exist_ok=True)
         self.store = DirectoryStore(self.root / "store", durable=False)
         self.folders = bootstrap.KeyFolders(self.root / "keys")
-        trust = bootstrap.make_trust_root(self.folders, ["rso", "ceo"], simulated=True, at=self.now)
+        offices = offices_of(read_policy(self.policy, where="the world's policy"))
+        trust = bootstrap.make_trust_root(self.folders, offices, simulated=True, at=self.now)
         bootstrap.adopt(self.store, self.folders, self.policy, self.suite, at=self.now)
         self.start_notary(trust)
         self.desk = Desk(
@@ -237,6 +243,52 @@ class World:
                         evidence=SafeguardEvidence.model_validate(plain),
                     )
                 )
+
+    def propose(self, policy: bytes, suite: bytes | None = None, **changes: Any) -> str:
+        """A reviewed proposal, effective at once; the review's digest."""
+        plain = {
+            "policy": "policy.yaml",
+            "suite": "suite.yaml",
+            "reason": "a test wants it",
+            "changelog": "What changed, for a test.",
+            "effective_at": self.now,
+        } | changes
+        file = ProposalFile.model_validate(plain)
+        files = ProposedFiles("test", "proposal test", file, policy, suite or self.suite)
+        return adopting.review(self.desk, adopting.propose_files(self.desk, files)[0])[0]
+
+    def approve(
+        self,
+        review: str,
+        office: str,
+        part: str,
+        *,
+        decision: str = "agree",
+        key: str | None = None,
+    ) -> str:
+        """An office speaks; the record's digest."""
+        trust = self.state.trust
+        assert trust is not None
+        record = bootstrap.approval(
+            trust, KeyFile(self.folders.officer(key or office)), review,
+            part=ApprovalPart(part), decision=decision, reason="in a test", at=self.now,
+        )  # fmt: skip
+        return self.desk.submit(record)
+
+    def approve_all(self, review: str) -> None:
+        """Every office speaks, in order."""
+        rules = self.desk.rulebook.in_force(self.state)
+        assert rules is not None
+        for part, office in wanted(rules.policy):
+            self.approve(review, office, part.value)
+
+    def adopt(self, policy: bytes, suite: bytes | None = None, **changes: Any) -> r.Adoption:
+        """Another version, all the way into force."""
+        review = self.propose(policy, suite, **changes)
+        self.approve_all(review)
+        adopting.publish(self.desk, review, self.root / "public")
+        self.pass_time(seconds=1)
+        return adopting.put_into_force(self.desk, review)[1]
 
     def report_incident(self, run_id: str | None = RUN, **changes: Any) -> str:
         """An incident that somebody knows of now."""

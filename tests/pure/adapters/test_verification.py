@@ -14,14 +14,27 @@ from include.adapters.verification import Report, verify_store
 from include.cli.main import app
 from include.rsp import records as r
 from include.wiring import assessment, safeguarding
-from tests.support.factories import X
+from tests.support.factories import (
+    POLICY_BYTES,
+    SUITE_BYTES,
+    X,
+    changed,
+    with_a_screening_test,
+    with_preliminary,
+)
 from tests.support.world import RUN, World
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in which everything has happened once: continue, hold, acknowledgement, release."""
-    world = World(tmp_path_factory.mktemp("story"))
+    """A store in which everything has happened once: continue, hold, acknowledgement, release, a
+    model that is not notably more capable, another policy.
+    """
+    world = World(
+        tmp_path_factory.mktemp("story"),
+        policy=changed(POLICY_BYTES, with_preliminary),
+        suite=changed(SUITE_BYTES, with_a_screening_test),
+    )
     gate = world.gate()
     world.assess(1)
     assessment.request_permit(world.desk, next(iter(world.state.assessments)))
@@ -40,7 +53,18 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from include.wiring import registration
 
     registration.register_new(world.desk)
+    world.gate("run-2")
+    world.publish(5, run_id="run-2")
+    registration.register_new(world.desk)
+    (key,) = [
+        one
+        for one in registration.raise_due_occasions(world.desk)
+        if world.state.occasion(one).run_id == "run-2"
+    ]
+    world.evaluate(key)
+    assert assessment.reach_verdict(world.desk, key)[1].inherits is not None
     world.pass_time(seconds=30)
+    world.adopt(changed(world.policy, lambda plain: plain.update(version="1.1")))
     return world.root / "store"
 
 

@@ -80,23 +80,27 @@ def adoption(world: World, policy: bytes, offices: list[str], supersedes: str | 
 
 def rso_alone(plain: dict[str, Any]) -> None:
     plain["sign_off"]["roles"] = ["rso"]
+    plain["version"] = "1.1"
 
 
-def test_one_officer_cannot_take_over_the_policy(world: World) -> None:
+def test_officers_cannot_take_over_the_policy_without_a_reviewed_proposal(world: World) -> None:
     in_force = world.state.adoption
     assert in_force is not None
-    loose = adoption(world, changed(POLICY_BYTES, rso_alone), ["rso"], in_force[0])
-    assert submitted(world, loose) == "signature_missing"
+    for offices in (["rso"], ["rso", "ceo"]):
+        loose = adoption(world, changed(POLICY_BYTES, rso_alone), offices, in_force[0])
+        assert submitted(world, loose) == "no_review"
 
 
 def test_an_old_adoption_cannot_be_brought_back(world: World) -> None:
     first = world.state.adoption
     assert first is not None
-    second = adoption(world, changed(POLICY_BYTES, rso_alone), ["rso", "ceo"], first[0])
-    world.desk.submit(second)
+    second = world.adopt(changed(POLICY_BYTES, rso_alone))
+    world.adopt(changed(POLICY_BYTES, lambda plain: plain.update(version="1.2")))
     world.pass_time(seconds=1)
     replayed = first[1].model_copy(update={"at": world.now})
-    assert submitted(world, replayed) == "wrong_subject"
+    assert submitted(world, replayed) == "no_review"
+    again = second.model_copy(update={"at": world.now})
+    assert submitted(world, again) == "superseded"
 
 
 def test_a_verdict_on_another_runs_checkpoint_gives_no_permit(world: World) -> None:

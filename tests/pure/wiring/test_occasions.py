@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.adapters import bootstrap
 from include.rsp import records as r
 from include.rsp.errors import Refused
 from include.rsp.occasion import months_after
@@ -134,13 +133,7 @@ def test_a_restatement_that_restates_nothing_or_does_not_read_is_refused(world: 
 
 def test_a_new_policy_has_every_run_assessed_anew(world: World) -> None:
     settled(world)
-    stricter = changed(world.policy, lambda plain: plain.update(version="1.1"))
-    before = world.state.adoption
-    assert before is not None
-    bootstrap.adopt(
-        world.store, world.folders, stricter, world.suite, at=world.now, supersedes=before[0]
-    )
-    world.notary.step()
+    world.adopt(changed(world.policy, lambda plain: plain.update(version="1.1")))
     occasion = raised(world)
     assert occasion.occasion is OccasionKind.POLICY_CHANGE
     assert "toylab 1.1" in occasion.reason

@@ -1,0 +1,88 @@
+"""Proposals of another policy version: a small YAML file that names a policy and a suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+from pydantic import Field
+
+from include.adapters.policy_files import read_document
+from include.rsp.canonical import Document, Moment, digest_bytes
+from include.rsp.errors import InvalidDocument
+
+ENDING = ".proposal.yaml"
+
+
+class ProposalFile(Document):
+    """What a proposer writes. Files are named relative to this one, or by their address."""
+
+    policy: str = Field(min_length=1)
+    suite: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    changelog: str = Field(min_length=1)
+    effective_at: Moment = Field(description="with its offset; the earliest time of effect")
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedFiles:
+    """A proposal with the bytes of the files that it names."""
+
+    name: str
+    subject: str
+    file: ProposalFile
+    policy: bytes
+    suite: bytes
+
+
+def waiting_proposals(folder: Path) -> list[str]:
+    """The proposals that lie in a folder, in the order of their names."""
+    return sorted(str(path) for path in folder.glob(f"*{ENDING}"))
+
+
+def subject_of(address: str) -> str:
+    """Under which a refusal of just this content is recorded."""
+    return f"proposal {Path(address).name} {digest_bytes(read_address(address))}"
+
+
+def read_proposal(address: str) -> ProposedFiles:
+    """The proposal at a path, a `file://` or an `s3://` address, with its files.
+
+    Raises:
+        InvalidDocument: it or a file that it names cannot be read, or is no proposal.
+    """
+    content = read_address(address)
+    file = read_document(ProposalFile, content, where=address, kind="proposal")
+    return ProposedFiles(
+        name=Path(address).name.removesuffix(ENDING),
+        subject=subject_of(address),
+        file=file,
+        policy=read_address(_beside(address, file.policy)),
+        suite=read_address(_beside(address, file.suite)),
+    )
+
+
+def _beside(address: str, named: str) -> str:
+    if urlparse(named).scheme or Path(named).is_absolute():
+        return named
+    head, _, _ = address.rpartition("/")
+    return f"{head}/{named}" if head else named
+
+
+def read_address(address: str) -> bytes:
+    """The bytes at a path, a `file://` or an `s3://` address; raises InvalidDocument."""
+    parsed = urlparse(address)
+    if parsed.scheme == "s3":
+        from include.adapters.store_s3 import S3Store
+
+        content = S3Store.from_uri(f"s3://{parsed.netloc}").get(parsed.path.lstrip("/"))
+        if content is None:
+            raise InvalidDocument(f"Nothing is at {address}. Correct the address.")
+        return content
+    if parsed.scheme not in ("", "file"):
+        raise InvalidDocument(f"{address!r} is no path, file:// or s3:// address.")
+    try:
+        return Path(parsed.path if parsed.scheme else address).read_bytes()
+    except OSError as error:
+        raise InvalidDocument(f"{address} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,134 @@
+"""`rsp backtest` and `rsp approve`; and `rsp policy propose`, which lays a proposal down."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from include.adapters.policy_files import (
+    POLICIES,
+    SUITES,
+    bytes_of,
+    named_file,
+    read_together,
+)
+from include.rsp.adoption_records import ApprovalPart
+from include.rsp.errors import InvalidDocument
+
+Store = Annotated[
+    str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
+]
+PLACE = ".redline/store"
+
+
+def backtest_command(
+    policy: Annotated[str, typer.Option(help="name in include/policies, or a YAML file")],
+    suite: Annotated[str, typer.Option(help="name in include/suites, or a YAML file")],
+    store: Store = PLACE,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Decide every past assessment of a store again under another policy and suite.
+
+    Prints the verdicts that change and which of them get looser. It records nothing.
+    """
+    from include.adapters.ledger import LedgerReader
+    from include.adapters.past_decisions import past_decisions
+    from include.adapters.store import open_store
+    from include.rsp.backtest import backtest, redecide
+
+    law, added = read_together(_path(POLICIES, policy), _path(SUITES, suite))
+    opened = open_store(store)
+    past = list(past_decisions(opened, LedgerReader(opened).refresh()))
+    if not past:
+        raise InvalidDocument(f"No assessment in {store} has a verdict: nothing can be tested.")
+    found = backtest(past, redecide(law, added, past))
+    if as_json:
+        typer.echo(
+            json.dumps(found.model_dump(mode="json") | {"loosened": found.loosened}, indent=1)
+        )
+        return
+    for one in found.changed:
+        mark = "LOOSER " if one.looser else ""
+        typer.echo(f"{mark}{one.checkpoint}: {one.before} → {one.after}")
+        for line in one.lines:
+            typer.echo(f"    {line}")
+    typer.echo(
+        f"{found.decisions} past decisions under {law.id} {law.version} and {added.id} "
+        f"{added.version}: {len(found.changed)} change, {found.loosened} of them get looser."
+    )
+
+
+def approve(
+    review: Annotated[str, typer.Option(help="full digest of the policy review")],
+    part: Annotated[ApprovalPart, typer.Option(help="in which right you speak")],
+    key: Annotated[Path, typer.Option(help="your private key; it names your office")],
+    reason: Annotated[str, typer.Option(help="why")],
+    object_: Annotated[bool, typer.Option("--object/--agree", help="you object")] = False,
+    store: Store = PLACE,
+) -> None:
+    """Say what you think of a reviewed proposal, signed with your own key.
+
+    Read the review first: `rsp packet DIGEST`. Proposers sign first, then those who are consulted,
+    then those who approve. An objection of a proposer or approver ends the proposal.
+    """
+    from include.adapters.bootstrap import approval
+    from include.adapters.ledger import LedgerReader, write_record
+    from include.adapters.signing import KeyFile
+    from include.adapters.store import open_store
+    from include.rsp.records import PolicyReview
+
+    opened = open_store(store)
+    state = LedgerReader(opened).refresh()
+    state.expect(review, PolicyReview)
+    if state.trust is None:
+        raise InvalidDocument(f"{store} has no trust root.")
+    record = approval(
+        state.trust, KeyFile(key), review, part=part, reason=reason,
+        decision="object" if object_ else "agree", at=datetime.now(UTC),
+    )  # fmt: skip
+    typer.echo(write_record(opened, record))
+
+
+def propose(
+    policy: Annotated[str, typer.Argument(help="name in include/policies, or a YAML file")],
+    suite: Annotated[str, typer.Option(help="name in include/suites, or a YAML file")],
+    reason: Annotated[str, typer.Option(help="why it is proposed")],
+    changelog: Annotated[str, typer.Option(help="what the public is told")],
+    to: Annotated[Path, typer.Option(help="the proposals folder")],
+    effective_at: Annotated[
+        datetime | None, typer.Option(help="earliest time of effect, UTC; now if left out")
+    ] = None,
+) -> None:
+    """Lay a proposal into the folder that `adopt_policy` watches, after checking it."""
+    from include.adapters.proposal_files import ENDING
+
+    files = _path(POLICIES, policy), _path(SUITES, suite)
+    law, _ = read_together(*files)
+    name = f"{law.id}-{law.version}"
+    to.mkdir(parents=True, exist_ok=True)
+    proposal = to / f"{name}{ENDING}"
+    if proposal.exists():
+        raise InvalidDocument(f"{proposal} is there already. Give the version another number.")
+    when = (effective_at or datetime.now(UTC)).replace(tzinfo=UTC)
+    for path, part in zip(files, ("policy", "suite"), strict=True):
+        (to / f"{name}.{part}.yaml").write_bytes(bytes_of(path))
+    plain = {
+        "policy": f"{name}.policy.yaml",
+        "suite": f"{name}.suite.yaml",
+        "reason": reason,
+        "changelog": changelog,
+        "effective_at": when.isoformat(),
+    }
+    beside = to / f".{proposal.name}"
+    beside.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    beside.rename(proposal)
+    typer.echo(str(proposal))
+
+
+def _path(folder: Path, name: str) -> Path:
+    return Path(name) if name.endswith(".yaml") else named_file(folder, name)

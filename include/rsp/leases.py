@@ -1,0 +1,55 @@
+"""Leases: whether anything forbids a run to go on under its permit now (DESIGN I2, I7)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from include.rsp import records as r
+from include.rsp.attestation import Lease
+from include.rsp.canonical import Digest
+from include.rsp.policy import Policy
+from include.rsp.state import LedgerState
+
+
+def lease_for(state: LedgerState, run_id: str, policy: Policy, *, at: datetime) -> Lease | None:
+    """A lease, if nothing forbids the run to go on.
+
+    Given only if (1) the newest permit may still be used and (2) no hold is in force.
+    """
+    run = state.runs[run_id]
+    newest = run.newest_permit
+    if newest is None or state.head is None:
+        return None
+    digest, permit = newest
+    last = usable_until(state, digest, permit)
+    if last is None or at >= last:  # (1)
+        return None
+    if run.holds_in_force:  # (2)
+        return None
+    until = at + timedelta(seconds=policy.authority.lease_seconds)
+    return Lease(
+        run_id=run_id,
+        permit=digest,
+        ledger_index=state.length - 1,
+        ledger_head=state.head,
+        hold_epoch=len(run.holds),
+        issued_at=at,
+        expires_at=min(until, last),
+    )
+
+
+def usable_until(state: LedgerState, digest: Digest, permit: r.Permit) -> datetime | None:
+    """Until when a permit may be used; None: no more.
+
+    Its own end, if it was given under the policy and suite in force; else what their adoption says
+    of it.
+    """
+    if state.adoption is None:
+        return None
+    adopted = state.adoption[1]
+    if (permit.policy, permit.suite) == (adopted.policy.blob, adopted.suite.blob):
+        return permit.expires_at
+    for one in adopted.dispositions:
+        if one.record.record == digest and one.until is not None:
+            return min(one.until, permit.expires_at)
+    return None

@@ -1,0 +1,98 @@
+"""In which ways one suite is looser than another (DESIGN I7; adoption)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from include.rsp.suite import Control, Evaluation, Limits, Suite
+
+LESS_IS_LOOSER = ("minimum_samples", "confidence")
+MORE_IS_LOOSER = ("max_error_rate", "max_age_days")
+
+
+def suite_loosenings(before: Suite, after: Suite) -> list[str]:
+    """Every way in which `after` is looser than `before`, in words."""
+    return [*_evaluations(before, after), *_spacings(before, after)]
+
+
+def _evaluations(before: Suite, after: Suite) -> Iterator[str]:
+    now = {one.id: one for one in after.evaluations}
+    for old in before.evaluations:
+        if old.id not in now:
+            yield f"evaluation {old.id} is gone"
+        else:
+            yield from _evaluation(old, now[old.id])
+
+
+def _evaluation(old: Evaluation, new: Evaluation) -> Iterator[str]:
+    where = f"evaluation {old.id}"
+    if old.load_bearing and not new.load_bearing:
+        yield f"{where} no longer bears a load"
+    if old.saturated and not new.saturated:
+        yield f"{where} no longer counts as saturated"
+    for field in ("red_line", "role", "method", "k", "version", "unit"):
+        if getattr(old, field) != getattr(new, field):
+            yield (
+                f"{where}: {field} {getattr(old, field)} → {getattr(new, field)}: people must "
+                "compare"
+            )
+    for field in (*LESS_IS_LOOSER, *MORE_IS_LOOSER):
+        was, now = getattr(old, field), getattr(new, field)
+        if now < was if field in LESS_IS_LOOSER else now > was:
+            yield f"{where}: {field} {was:g} → {now:g}"
+    yield from _limits(where, old.limits, new.limits)
+    yield from _notable(where, old.notable_gain, new.notable_gain)
+    gone = sorted(set(old.elicitation_required) - set(new.elicitation_required))
+    if gone:
+        yield f"{where}: elicitation no longer requires {', '.join(gone)}"
+    for name in ("positive_control", "null_control"):
+        yield from _control(f"{where}: {name}", getattr(old, name), getattr(new, name))
+
+
+def _limits(where: str, old: Limits | None, new: Limits | None) -> Iterator[str]:
+    if old is None:
+        return
+    if new is None:
+        yield f"{where} has no limits any more"
+        return
+    for field in ("rule_out", "rule_in"):
+        was, now = getattr(old, field), getattr(new, field)
+        if now > was:
+            yield f"{where}: {field} {was:g} → {now:g}"
+    if new.buffer < old.buffer:
+        yield f"{where}: buffer {old.buffer:g} → {new.buffer:g}"
+
+
+def _notable(where: str, old: float | None, new: float | None) -> Iterator[str]:
+    """A test that is left out, or asks for a larger gain, answers more easily with no."""
+    if old is not None and new is None:
+        yield f"{where} is no test of the preliminary assessment any more"
+    elif old is not None and new is not None and new > old:
+        yield f"{where}: notable_gain {old:g} → {new:g}"
+
+
+def _control(where: str, old: Control, new: Control) -> Iterator[str]:
+    if old.model != new.model:
+        yield f"{where} is another model: {old.model} → {new.model}"
+    if new.samples < old.samples:
+        yield f"{where}: samples {old.samples} → {new.samples}"
+    if old.at_least is not None and (new.at_least is None or new.at_least < old.at_least):
+        yield f"{where}: at_least {old.at_least:g} → {new.at_least}"
+    if old.at_most is not None and (new.at_most is None or new.at_most > old.at_most):
+        yield f"{where}: at_most {old.at_most:g} → {new.at_most}"
+
+
+def _spacings(before: Suite, after: Suite) -> Iterator[str]:
+    for field in ("due_flop", "ceiling_flop"):
+        was, now = getattr(before.genesis, field), getattr(after.genesis, field)
+        if now > was:
+            yield f"genesis.{field}: {was:g} → {now:g}"
+    for name in ("due_ratios", "ceilings"):
+        old, new = getattr(before, name), getattr(after, name)
+        for key, was in old.items():
+            now = new.get(key)
+            if now is None or now > was:
+                yield f"{name}.{key}: {was:g} → {now}"
+    filled = sorted(set(after.combine) - set(before.combine))
+    if filled:
+        yield f"combine now lets evidence rule out {', '.join(filled)}"

@@ -1,0 +1,186 @@
+"""The stages of a policy's adoption, each one task of `adopt_policy` (lifecycle steps 1 and 25).
+
+Every stage writes one record and is harmless to repeat: if the record is there already, it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from include.adapters.adoption_check import derive_dispositions, derive_review, rules_in_force
+from include.adapters.proposal_files import (
+    ProposedFiles,
+    read_proposal,
+    subject_of,
+    waiting_proposals,
+)
+from include.adapters.store import get_blob, put_blob
+from include.rsp import records as r
+from include.rsp.adoption import open_assessments
+from include.rsp.approvals import check_approved, objections, published
+from include.rsp.canonical import Digest, digest_bytes
+from include.rsp.errors import DomainError, Refused
+from include.rsp.review_text import review_markdown
+from include.wiring.desk import Desk
+
+log = logging.getLogger("redline.adopting")
+
+
+def next_proposal(desk: Desk, folder: Path) -> str | None:
+    """The first proposal in the folder that the ledger neither knows nor refused."""
+    known = {
+        (one.policy.blob, one.suite.blob)
+        for one in desk.state.records.values()
+        if isinstance(one, r.Proposal)
+    }
+    for address in waiting_proposals(folder):
+        if subject_of(address) in desk.state.refused:
+            continue
+        try:
+            files = read_proposal(address)
+        except DomainError:
+            return address  # the next stage refuses it, with the reason
+        if (digest_bytes(files.policy), digest_bytes(files.suite)) not in known:
+            return address
+    return None
+
+
+def propose(desk: Desk, address: str) -> tuple[Digest, r.Proposal]:
+    """Record the proposal at an address; a refusal is recorded and raised.
+
+    Raises:
+        Refused, InvalidDocument: it does not read, or must not be proposed.
+    """
+    try:
+        return propose_files(desk, read_proposal(address))
+    except DomainError as error:
+        if Path(address).is_file():
+            desk.refuse(subject_of(address), error)
+        raise
+
+
+def propose_files(desk: Desk, files: ProposedFiles) -> tuple[Digest, r.Proposal]:
+    """Record a proposal that was read; the same one again is the record there is."""
+    state = desk.state
+    if state.adoption is None:
+        raise Refused("no_policy", "No policy is in force; the first one is adopted by `rsp init`.")
+    policy = put_blob(desk.store, files.policy, name=f"{files.name}.policy.yaml")
+    suite = put_blob(desk.store, files.suite, name=f"{files.name}.suite.yaml")
+    for digest, one in state.records.items():
+        if isinstance(one, r.Proposal) and (one.policy, one.suite, one.supersedes.record) == (
+            policy,
+            suite,
+            state.adoption[0],
+        ):
+            return digest, one
+    record = r.Proposal(
+        at=desk.now(),
+        by=desk.author,
+        stamp=desk.stamp,
+        policy=policy,
+        suite=suite,
+        supersedes=r.RecordRef(record=state.adoption[0]),
+        reason=files.file.reason,
+        changelog=files.file.changelog,
+        effective_at=files.file.effective_at,
+        open_assessments=open_assessments(state),
+    )
+    return desk.submit(record), record
+
+
+def review(desk: Desk, proposal: Digest) -> tuple[Digest, r.PolicyReview]:
+    """Work out what the proposal would change; the notary derives it again."""
+    state = desk.state
+    for digest, one in state.records.items():
+        if isinstance(one, r.PolicyReview) and one.proposal.record == proposal:
+            return digest, one
+    proposed, at = state.expect(proposal, r.Proposal), desk.now()
+    findings = derive_review(desk.store, desk.rulebook, state, proposed, at=at)
+    text = review_markdown(proposed, findings)
+    record = r.PolicyReview(
+        at=at,
+        by=desk.author,
+        stamp=desk.stamp,
+        proposal=r.RecordRef(record=proposal),
+        findings=findings,
+        document=put_blob(desk.store, text.encode(), name="review.md"),
+    )
+    return desk.submit(record), record
+
+
+def is_approved(desk: Desk, review: Digest) -> bool:
+    """Whether the offices agree; False when one of them objects.
+
+    Raises:
+        Refused: somebody has not spoken, another version is in force, or it is blocked.
+    """
+    state = desk.state
+    policy = rules_in_force(desk.rulebook, state).policy
+    reviewed = state.expect(review, r.PolicyReview)
+    against = objections(state, policy, review)
+    for one in against:
+        log.warning("%s", one)
+    if against:
+        return False
+    proposal = state.expect(reviewed.proposal.record, r.Proposal)
+    if state.adoption is None or proposal.supersedes.record != state.adoption[0]:
+        raise Refused("superseded", "Another version came into force since. Propose it again.")
+    if reviewed.findings.blockers:
+        raise Refused("blocked", "; ".join(reviewed.findings.blockers))
+    check_approved(state, policy, review)
+    return True
+
+
+def publish(desk: Desk, review: Digest, folder: Path) -> tuple[Digest, r.PolicyPublication]:
+    """Put the policy and its changelog where the public finds them, and record that."""
+    state = desk.state
+    known = published(state, review)
+    if known is not None:
+        return next(key for key, one in state.records.items() if one is known), known
+    reviewed = state.expect(review, r.PolicyReview)
+    proposal = state.expect(reviewed.proposal.record, r.Proposal)
+    content = get_blob(desk.store, proposal.policy.blob)
+    rules = desk.rulebook.rules(proposal.policy.blob, proposal.suite.blob)
+    name = f"{rules.policy.id}-{rules.policy.version}"
+    place = folder / re.sub(r"[^A-Za-z0-9._+-]", "-", name)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "policy.yaml").write_bytes(content)
+    (place / "CHANGELOG.md").write_text(proposal.changelog)
+    record = r.PolicyPublication(
+        at=desk.now(),
+        by=desk.author,
+        stamp=desk.stamp,
+        review=r.RecordRef(record=review),
+        place=str(place),
+        policy=proposal.policy,
+        changelog=put_blob(desk.store, proposal.changelog.encode(), name="CHANGELOG.md"),
+    )
+    return desk.submit(record), record
+
+
+def put_into_force(desk: Desk, review: Digest) -> tuple[Digest, r.Adoption]:
+    """Adopt what was reviewed; the notary checks approvals, publication and date.
+
+    Raises:
+        Refused: the notary says why not; `not_effective` before the date.
+    """
+    state = desk.state
+    if state.adoption is not None:
+        digest, adopted = state.adoption
+        if adopted.review is not None and adopted.review.record == review:
+            return digest, adopted
+    reviewed = state.expect(review, r.PolicyReview)
+    proposal, at = state.expect(reviewed.proposal.record, r.Proposal), desk.now()
+    record = r.Adoption(
+        at=at,
+        by=desk.author,
+        stamp=desk.stamp,
+        policy=proposal.policy,
+        suite=proposal.suite,
+        signatures=[],
+        review=r.RecordRef(record=review),
+        dispositions=derive_dispositions(desk.store, desk.rulebook, state, proposal, at=at),
+    )
+    return desk.submit(record), record
