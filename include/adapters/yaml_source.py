@@ -122,7 +122,7 @@ def load(content: bytes, *, loader: type[Any] = LOADER) -> Any:
     try:
         _refuse_depth(text)
         plain = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader made strict
-        if re.search(r"(?<!\w)&", text):  # an anchor; AI R&D is none
+        if re.search(r"&(?<!\w&)", text):  # an anchor; AI R&D is none
             _refuse_size(plain)
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
