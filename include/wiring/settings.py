@@ -30,9 +30,10 @@ class Settings:
         Raises:
             InvalidDocument: one that has no default is not set.
         """
+        store = _required("REDLINE_STORE")
         checkpoints = Path(_required("REDLINE_CHECKPOINTS"))
         return cls(
-            store=_required("REDLINE_STORE"),
+            store=store,
             checkpoints=checkpoints,
             jobs=Path(_required("REDLINE_JOBS")),
             proposals=_beside(checkpoints, "REDLINE_PROPOSALS", "proposals"),

@@ -53,6 +53,11 @@ def stricter_limit(plain: dict[str, Any]) -> None:
     plain["evaluations"][0]["limits"] |= {"rule_out": 0.2, "rule_in": 0.2}
 
 
+def much_stricter_limit(plain: dict[str, Any]) -> None:
+    stricter_limit(plain)
+    plain["evaluations"][0]["limits"]["rule_out"] = 0.15
+
+
 def looser_limit(plain: dict[str, Any]) -> None:
     plain["version"] = "1.1"
     plain["evaluations"][0]["limits"] |= {"rule_out": 0.99, "rule_in": 0.99, "buffer": 0.01}
@@ -224,7 +229,7 @@ def test_an_adopted_version_never_changes_and_the_refusal_says_how_it_was_change
     world: World,
 ) -> None:
     edited = changed(POLICY_BYTES, lambda plain: plain["sign_off"].update(answer_within_hours=48))
-    with pytest.raises(Refused, match="24.* → 48") as caught:
+    with pytest.raises(Refused, match=r"24.* → 48") as caught:
         world.propose(edited)
     assert caught.value.code == "version_changed"
     suite = changed(SUITE_BYTES, lambda plain: plain["evaluations"][0].update(max_age_days=9))
@@ -335,8 +340,7 @@ def test_hiding_an_open_assessment_is_refused(world: World) -> None:
         (lambda p: (version(p), p["sign_off"].update(answer_within_hours=1)), None,
          Fate.REASSESS, True),
         (version, stricter_limit, Fate.REASSESS, True),
-        (version, lambda s: (stricter_limit(s), s["evaluations"][0]["limits"].update(rule_out=0.15)),
-         Fate.REVOKE, False),
+        (version, much_stricter_limit, Fate.REVOKE, False),
         (lambda p: (version(p), p["compute_trigger"]["default"].update(ceiling_ratio=4.5)), None,
          Fate.REVOKE, False),
     ],
@@ -390,7 +394,7 @@ def test_forged_dispositions_are_refused(world: World) -> None:
     permitted(world)
     review = world.propose(
         changed(POLICY_BYTES, version),
-        changed(SUITE_BYTES, lambda s: (stricter_limit(s), s["evaluations"][0]["limits"].update(rule_out=0.15))),
+        changed(SUITE_BYTES, much_stricter_limit),
     )  # fmt: skip
     world.approve_all(review)
     world.pass_time(seconds=1)
