@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from include.cli import adoption, decide, replay, report, stack
 from include.cli import policy as policy_commands
@@ -170,6 +171,9 @@ def evidence_add(
     type: Annotated[str, typer.Option(help="the type that the criterion asks for")],
     statement: Annotated[str, typer.Option(help="what it shows, in a sentence")],
     attachment: Annotated[Path | None, typer.Option(help="a file to keep with it")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="digest of the checkpoint it is about; documents need it")
+    ] = None,
     shows: Annotated[bool, typer.Option("--shows/--refutes")] = True,
     simulated: Annotated[bool, typer.Option(help="stamp it as SIMULATED")] = False,
     store: StoreOption = str(STORE),
@@ -192,6 +196,7 @@ def evidence_add(
         statement=statement,
         collected_at=now,
         collector=collector,
+        checkpoint=checkpoint,
         attachment=put_blob(opened, content, name=attachment.name)
         if attachment and content is not None
         else None,
@@ -214,6 +219,10 @@ def main() -> None:
         _fail(f"{said.rstrip('.')}. See `{asked} --help`.", error)
     except RedlineError as error:
         _fail(str(error), error)
+    except ValidationError as error:
+        from include.adapters.policy_files import explain
+
+        _fail(f"{explain(error)}. Correct what was given; nothing was written.", error)
     except OSError as error:
         place = error.filename or "a file or connection"
         _fail(f"{place} cannot be used: {error.strerror or error}. Check the path.", error)

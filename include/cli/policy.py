@@ -17,6 +17,7 @@ from include.adapters.policy_files import (
     named_file,
     read_overlay,
     read_policy,
+    read_suite,
     read_together,
     schema_of,
 )
@@ -28,6 +29,7 @@ from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
 from include.rsp.strictness import loosenings
 from include.rsp.suite import Suite
+from include.rsp.suite_strictness import suite_loosenings
 
 app = typer.Typer(help="Check, show and compare policies.", no_args_is_help=True)
 
@@ -58,12 +60,20 @@ def refuse_changed(store: str, files: tuple[Path, Path]) -> None:
 def check(
     policy: Named,
     suite: Annotated[str | None, typer.Option(help="name in include/suites, or a file")] = None,
+    store: Annotated[
+        str | None, typer.Option(help="refuse an adopted version that changed since")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a policy (and a suite beside it) and say everything that is wrong. Exit 3: something."""
     found = _policy(policy)
     if suite is not None:
-        read_together(path_of(POLICIES, policy), path_of(SUITES, suite))
+        files = path_of(POLICIES, policy), path_of(SUITES, suite)
+        read_together(*files)
+        if store is not None:
+            refuse_changed(store, files)
+    elif store is not None:
+        raise InvalidDocument("--store needs --suite: both were adopted together.")
     if as_json:
         typer.echo(json.dumps({"policy": found.id, "version": found.version, "problems": []}))
         return
@@ -123,10 +133,19 @@ def _show_duties(duties: Duties) -> None:
 
 
 @app.command()
-def diff(before: Named, after: Named, as_json: AsJson = False) -> None:
+def diff(
+    before: Named,
+    after: Named,
+    suite: Annotated[bool, typer.Option("--suite", help="both are suites")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Say in words what a version changes, and what gets looser. Exit 0 also when it differs."""
-    old, new = _policy(before), _policy(after)
-    changes, looser = differences(old, new), loosenings(old, new)
+    if suite:
+        olds, news = (_suite(one) for one in (before, after))
+        changes, looser = differences(olds, news), suite_loosenings(olds, news)
+    else:
+        old, new = _policy(before), _policy(after)
+        changes, looser = differences(old, new), loosenings(old, new)
     if as_json:
         plain = {"changes": [one.model_dump() for one in changes], "looser": looser}
         typer.echo(json.dumps(plain, indent=1))
@@ -167,6 +186,11 @@ def schema(
 def _policy(name: str) -> Policy:
     path = path_of(POLICIES, name)
     return read_policy(bytes_of(path), where=str(path))
+
+
+def _suite(name: str) -> Suite:
+    path = path_of(SUITES, name)
+    return read_suite(bytes_of(path), where=str(path))
 
 
 def path_of(folder: Path, name: str) -> Path:

@@ -233,7 +233,7 @@ def test_an_adopted_version_never_changes_and_the_refusal_says_how_it_was_change
         world.propose(edited)
     assert caught.value.code == "version_changed"
     suite = changed(SUITE_BYTES, lambda plain: plain["evaluations"][0].update(max_age_days=9))
-    with pytest.raises(Refused, match=r"1\.0 → 9\.0") as caught:
+    with pytest.raises(Refused, match="1 → 9") as caught:
         world.propose(changed(POLICY_BYTES, longer), suite)
     assert caught.value.code == "version_changed"
     world.adopt(changed(POLICY_BYTES, longer))
