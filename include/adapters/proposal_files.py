@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -42,8 +43,14 @@ def waiting_proposals(folder: Path) -> list[str]:
 
 
 def subject_of(address: str) -> str:
-    """Under which a refusal of just this content is recorded."""
-    return f"proposal {Path(address).name} {digest_bytes(read_address(address))}"
+    """Under which a refusal of just this content, with the files it names, is recorded."""
+    content = [read_address(address)]
+    with contextlib.suppress(InvalidDocument):
+        file = read_document(ProposalFile, content[0], where=address, kind="proposal")
+        for named in (file.policy, file.suite):
+            content.append(read_address(_beside(address, named)))
+    digests = "".join(digest_bytes(one) for one in content)
+    return f"proposal {Path(address).name} {digest_bytes(digests.encode())}"
 
 
 def read_proposal(address: str) -> ProposedFiles:

@@ -17,6 +17,7 @@ EXPECTED = {
     "register_checkpoint": {"redline", "intake"},
     "assess_checkpoint": {"redline", "decision"},
     "release_hold": {"redline", "decision"},
+    "adopt_policy": {"redline", "policy"},
 }
 LINES = ("Question", "Runs when", "Reads and writes", "Where a human acts", "If it fails")
 HEAVY = ("great_expectations", "pandas", "scipy", "inspect_ai", "boto3", "numpy")
@@ -71,7 +72,7 @@ def test_every_asset_has_a_plain_uri() -> None:
 
     from include.wiring import assets
 
-    found = [assets.CHECKPOINT_FOLDER, assets.DUE_ASSESSMENTS]
+    found = [assets.CHECKPOINT_FOLDER, assets.DUE_ASSESSMENTS, assets.PROPOSAL_FOLDER]
     for asset in found:
         assert re.fullmatch(r"redline://[a-z_]+(/[a-z_]+)*", asset.uri), asset.uri
 
