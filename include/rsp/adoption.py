@@ -141,7 +141,11 @@ def _permit(
         fate, because, end = Fate.REVOKE, stricter, None
     elif tighter:
         window = at + timedelta(days=proposed.policy.authority.reassess_days)
-        fate, because, end = Fate.REASSESS, f"tighter: {tighter[0]}", min(until, window)
+        fate, because, end = (
+            Fate.REASSESS,
+            f"the version before is looser: {tighter[0]}",
+            min(until, window),
+        )
     yield Disposition(
         record=r.RecordRef(record=digest), run_id=run_id, fate=fate, until=end, because=because
     )

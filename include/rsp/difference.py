@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from include.rsp.canonical import Document
 
 KEYS = ("id", "status")
 """The fields by which the items of a list are told apart, so that their order never matters."""
+
+TEXTS = ("text", "title", "what")
+"""The fields that say in a sentence what an item is about."""
 
 THINGS = {
     "red_lines": "red line",
@@ -70,37 +74,61 @@ def words_for(field: str) -> str:
 
 
 def differences(before: Document, after: Document) -> list[Change]:
-    """Every field that differs, in the order of its name."""
-    old, new = (_flat("", one.model_dump(mode="json")) for one in (before, after))
-    return [
-        Change(field=name, before=old.get(name), after=new.get(name))
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    ]
+    """Every field that differs, in the order of its name; a rule that comes or goes is one line."""
+    old, new = (one.model_dump(mode="json") for one in (before, after))
+    return sorted(_compare("", old, new), key=lambda one: one.field)
 
 
-def _flat(name: str, value: Any) -> dict[str, str]:
-    if isinstance(value, dict):
-        items = {f"{name}.{key}" if name else key: inner for key, inner in value.items()}
-    elif isinstance(value, list) and value and all(_key(one) for one in value):
-        items = {f"{name}[{_key(one)}]": one for one in value}
-    elif isinstance(value, list):
-        return {name: ", ".join(str(one) for one in value) or "nothing"}
-    else:
-        return {name: _said(value)}
-    found: dict[str, str] = {}
-    for place, inner in items.items():
-        found |= _flat(place, inner)
-    return found
+def _compare(name: str, old: Any, new: Any) -> Iterator[Change]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old | new:
+            place = f"{name}.{key}" if name else key
+            yield from _compare(place, old.get(key), new.get(key))
+    elif _is_keyed(old, new):
+        olds, news = ({_key(one): one for one in side} for side in (old, new))
+        for key in olds | news:
+            place = f"{name}[{key}]"
+            if key in olds and key in news:
+                yield from _compare(place, _without_key(olds[key]), _without_key(news[key]))
+            elif key in olds:
+                yield Change(field=place, before=_said(_without_key(olds[key])), after=None)
+            else:
+                yield Change(field=place, before=None, after=_said(_without_key(news[key])))
+    elif old != new:
+        yield Change(field=name, before=_said(old), after=_said(new))
 
 
-def _said(value: Any) -> str:
-    if isinstance(value, float) and not isinstance(value, bool):
-        return f"{value:.12g}"
-    return "none" if value is None else str(value)
+def _is_keyed(old: Any, new: Any) -> bool:
+    """Whether both are lists whose items have names."""
+    sides = [old, new]
+    return all(isinstance(one, list) and all(_key(item) for item in one) for one in sides) and any(
+        sides
+    )
 
 
 def _key(item: Any) -> str | None:
     if not isinstance(item, dict):
         return None
-    return next((str(item[key]) for key in KEYS if key in item), None)
+    found = [str(item[key]) for key in KEYS if item.get(key) is not None]
+    lines = item.get("lines")
+    return "/".join([*found, *(lines or [])]) if found else None
+
+
+def _without_key(item: dict[str, Any]) -> dict[str, Any]:
+    named = next(key for key in KEYS if key in item)
+    return {key: value for key, value in item.items() if key != named}
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        text = next((value[one] for one in TEXTS if value.get(one)), None)
+        if text is None:
+            kept = {key: one for key, one in value.items() if one not in (None, [])}
+            text = ", ".join(f"{key.replace('_', ' ')} {_said(one)}" for key, one in kept.items())
+            return text or "nothing"
+        return f"{text} ({value['clause']})" if value.get("clause") else str(text)
+    if isinstance(value, list):
+        return ", ".join(_said(one) for one in value) or "nothing"
+    if isinstance(value, float) and not isinstance(value, bool):
+        return f"{value:.12g}"
+    return "none" if value is None else str(value)

@@ -98,7 +98,7 @@ def test_overlays_add_duties_to_any_policy_and_take_nothing_away(
     assert "nothing wrong" in said("check", str(laid))
     found = json.loads(said("diff", base, str(laid), "--json"))
     assert found["looser"] == []
-    assert len(found["changes"]) > 20
+    assert len(found["changes"]) > 10  # a rule that is added is one change
     for overlay in overlays:
         assert f"deadline {overlay}." in said("show", str(laid))
 
