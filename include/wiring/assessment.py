@@ -17,7 +17,7 @@ from include.adapters.evaluation import JobRequest
 from include.adapters.store import put_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest, canonical_bytes, short
-from include.rsp.comparison import is_notable, screening
+from include.rsp.comparison import screening
 from include.rsp.decision import RedLineAssessment
 from include.rsp.errors import Refused
 from include.rsp.preliminary import screen
@@ -146,34 +146,6 @@ def record_result(desk: Desk, assessment_id: str, evaluation_id: str) -> r.Resul
             record, lambda now: now.assessments[assessment_id].result_sets.get(evaluation_id)
         )
     return desk.state.expect(known, r.ResultSet)
-
-
-def is_preliminary(desk: Desk, assessment_id: str) -> bool:
-    """Whether the counted plan asks first if the model is notably more capable."""
-    return desk.state.expect(desk.plan_of(assessment_id).record, r.Plan).reference is not None
-
-
-def answer_preliminary(desk: Desk, assessment_id: str) -> r.Preliminary:
-    """Say whether the model is notably more capable, and what has to be run besides if so."""
-    known = desk.state.assessments[assessment_id].preliminary
-    if known is None:
-        state, at = desk.state, desk.now()
-        rules = desk.rulebook.of_assessment(state, assessment_id)
-        plan = state.expect(desk.plan_of(assessment_id).record, r.Plan)
-        grounds = rederivation.derive_grounds(desk.store, state, rules, assessment_id, at=at)
-        further = rules.suite.evaluations if is_notable(grounds) else []
-        record = r.Preliminary(
-            at=at,
-            by=desk.author,
-            stamp=desk.stamp,
-            assessment_id=assessment_id,
-            plan=desk.plan_of(assessment_id),
-            notably_more_capable=is_notable(grounds),
-            grounds=grounds,
-            evaluations=[one.id for one in further if one.id not in plan.evaluations],
-        )
-        known = desk.submit_counted(record, lambda now: now.assessments[assessment_id].preliminary)
-    return desk.state.expect(known, r.Preliminary)
 
 
 def validate(desk: Desk, assessment_id: str) -> r.Validation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from include.adapters import validation
 from include.adapters.stamp import code_stamp
-from include.wiring import assessment, registration, safeguarding
+from include.wiring import adopting, assessment, registration, safeguarding, screening
 
 STAMP = code_stamp()
-MODULES = (assessment, registration, safeguarding, validation)
+MODULES = (adopting, assessment, registration, safeguarding, screening, validation)

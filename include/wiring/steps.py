@@ -69,7 +69,7 @@ def raise_due_occasions() -> list[str]:
 def plan() -> list[str]:
     """Find out what this run is for and resolve what depends on "now"; the evaluations to run."""
     from include.rsp.canonical import digest_of
-    from include.wiring import assessment
+    from include.wiring import assessment, screening
 
     context = get_current_context()
     desk = open_desk()
@@ -85,6 +85,12 @@ def plan() -> list[str]:
         rules.policy.version,
         desk.state.occasion(key).reason,
     )
+    for one in screening.standing(desk, key):
+        log.warning(
+            "%s is needed whatever is found: %s (%s)", one.standard, one.because, one.clause
+        )
+    for ground in record.grounds:
+        log.info("notably more capable? %s: %s (%s)", ground.ground, ground.answer, ground.because)
     show(digest_of(record))
     context["ti"].xcom_push(key=ASSESSMENT, value=key)
     return list(record.evaluations)
@@ -93,20 +99,20 @@ def plan() -> list[str]:
 @as_airflow
 def pre_flight(assessment_id: str, whole: str, first: str) -> str:
     """Check what is about to be evaluated; go to `first` if a preliminary assessment is planned."""
-    from include.wiring import assessment
+    from include.wiring import assessment, screening
 
     desk = open_desk()
     show(assessment.pre_flight(desk, assessment_id))
-    return first if assessment.is_preliminary(desk, assessment_id) else whole
+    return first if screening.is_preliminary(desk, assessment_id) else whole
 
 
 @as_airflow
 def preliminary(assessment_id: str) -> list[str]:
     """Is the model notably more capable? The evaluations that have to be run if it is."""
     from include.rsp.canonical import digest_of
-    from include.wiring import assessment
+    from include.wiring import screening
 
-    record = assessment.answer_preliminary(open_desk(), assessment_id)
+    record = screening.answer_preliminary(open_desk(), assessment_id)
     for one in record.grounds:
         log.info("%s: %s (%s)", one.ground, one.answer, one.because)
     notable = record.notably_more_capable

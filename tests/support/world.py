@@ -34,7 +34,7 @@ from include.rsp.reading import parse_record
 from include.rsp.results import ControlResult, SampleTable
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.state import LedgerState
-from include.wiring import adopting, assessment, registration
+from include.wiring import adopting, assessment, registration, screening
 from include.wiring.desk import Desk
 from tests.support.factories import (
     ADDITION,
@@ -186,8 +186,8 @@ class World:
         assessment.pre_flight(self.desk, key)
         for name in assessment.plan(self.desk, key).evaluations:
             assessment.record_result(self.desk, key, name)
-        if assessment.is_preliminary(self.desk, key):
-            for name in assessment.answer_preliminary(self.desk, key).evaluations:
+        if screening.is_preliminary(self.desk, key):
+            for name in screening.answer_preliminary(self.desk, key).evaluations:
                 assessment.record_result(self.desk, key, name)
         self.validate(key)
 

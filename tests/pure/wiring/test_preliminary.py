@@ -11,7 +11,7 @@ from include.rsp import records as r
 from include.rsp.comparison import GroundAnswer
 from include.rsp.errors import Refused
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
-from include.wiring import assessment, registration
+from include.wiring import assessment, registration, screening
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -129,7 +129,7 @@ def test_a_job_that_crashed_is_a_doubt(asking: World, monkeypatch: pytest.Monkey
     assessment.plan(asking.desk, key)
     assessment.pre_flight(asking.desk, key)
     assessment.record_result(asking.desk, key, "maximum")
-    assert assessment.answer_preliminary(asking.desk, key).notably_more_capable
+    assert screening.answer_preliminary(asking.desk, key).notably_more_capable
 
 
 def test_results_that_validation_quarantined_inherit_nothing(asking: World) -> None:
@@ -137,7 +137,7 @@ def test_results_that_validation_quarantined_inherit_nothing(asking: World) -> N
     asking.finish_jobs(key, {"maximum": 10})
     assessment.pre_flight(asking.desk, key)
     assessment.record_result(asking.desk, key, "maximum")
-    assert not assessment.answer_preliminary(asking.desk, key).notably_more_capable
+    assert not screening.answer_preliminary(asking.desk, key).notably_more_capable
     asking.validate(key, valid=False)
     _, verdict = assessment.reach_verdict(asking.desk, key)
     assert verdict.inherits is None
