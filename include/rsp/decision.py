@@ -110,13 +110,13 @@ def assess_red_line(
 ) -> RedLineAssessment:
     """The status of a red line.
 
-    `crossed` if any of its rule-out evaluations crossed (unless saturated: those do not by
-    themselves rule in); `ruled_out` if there is at least one load-bearing evaluation and every
-    one is `below` and none is saturated, or if a line that rules it out is ruled out (`before`
-    holds the lines listed earlier) and none of its own evaluations is inconclusive, or evidence of
-    a crossing could be lost to advantage; else `not_ruled_out`. Where the policy leaves the
-    combination to judgement or withholds it, and the suite does not fill it in, evidence never
-    rules out.
+    `crossed` if any of its rule-out or rule-in evaluations crossed (unless saturated: those do not
+    by themselves rule in); `ruled_out` if there is at least one load-bearing evaluation, every one
+    is `below`, none is saturated, and none of the line's other evaluations is inconclusive (a
+    crossing that was lost must not count as absent), or if a line that rules it out is ruled out
+    (`before` holds the lines listed earlier) and none of its own evaluations is inconclusive; else
+    `not_ruled_out`. Where the policy leaves the combination to judgement or withholds it, and the
+    suite does not fill it in, evidence never rules out.
     """
     status, because = _status_of(suite, line, findings)
     unread = any(
@@ -150,15 +150,19 @@ def _status_of(
 ) -> tuple[RedLineStatus, str]:
     saturated = {one.id for one in suite.evaluations if one.saturated}
     bearing = {one.id for one in load_bearing(suite, line.id)}
-    own = [
-        one for one in findings if one.red_line == line.id and one.role is EvaluationRole.RULE_OUT
-    ]
+    own = [one for one in findings if one.red_line == line.id and one.role in SPEAKS_FOR_A_LINE]
     crossed = [
         one for one in own if one.finding is Finding.CROSSED and one.evaluation not in saturated
     ]
     carrying = [one for one in own if one.evaluation in bearing]
     open_ones = [
-        one for one in carrying if one.finding is not Finding.BELOW or one.evaluation in saturated
+        one
+        for one in own
+        if one.finding is Finding.INCONCLUSIVE  # a crossing that was lost must not count as absent
+        or (
+            one.evaluation in bearing
+            and (one.finding is not Finding.BELOW or one.evaluation in saturated)
+        )
     ]
     if crossed:
         return RedLineStatus.CROSSED, "; ".join(in_words(one) for one in crossed)
@@ -170,6 +174,9 @@ def _status_of(
         return RedLineStatus.NOT_RULED_OUT, "; ".join(in_words(one) for one in open_ones)
     return RedLineStatus.RULED_OUT, "; ".join(in_words(one) for one in carrying)
 
+
+SPEAKS_FOR_A_LINE = (EvaluationRole.RULE_OUT, EvaluationRole.RULE_IN)
+"""The roles whose crossing crosses the red line; only the first can rule one out."""
 
 _LEFT_OPEN = {
     "judgement": "the policy leaves the combination of these findings to people",

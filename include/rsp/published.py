@@ -144,7 +144,7 @@ class PublishedFinding(Document):
     row: int
     evaluation: str
     red_line: Identifier | None
-    role: EvaluationRole | Literal["rule_in"]
+    role: EvaluationRole
     load_bearing: bool
     saturated: bool
     value: float | None

@@ -80,7 +80,7 @@ def find_published(
         row=result.row,
         evaluation=result.evaluation,
         red_line=line,
-        role=EvaluationRole(role) if role != "rule_in" else "rule_in",
+        role=EvaluationRole(role),
         load_bearing=bool(rule and rule.load_bearing),
         saturated=bool(rule and rule.saturated),
         value=value,
@@ -217,7 +217,7 @@ def _if_any_crossed(own: Sequence[PublishedFinding]) -> Combined:
         one
         for one in limited
         if one.finding is not Finding.BELOW
-        and not (one.finding is Finding.NEAR and one.role == "rule_in")
+        and not (one.finding is Finding.NEAR and one.role is EvaluationRole.RULE_IN)
     ]
     if over:
         return RedLineStatus.CROSSED, True, _say(over)

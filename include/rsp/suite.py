@@ -123,9 +123,9 @@ class Evaluation(Document):
                 f"evaluation {self.id!r}: load_bearing belongs to the role 'rule_out' (got "
                 f"{self.role.value!r}, which would not be counted)"
             )
-        if self.load_bearing and self.method in UNDER_COVERING:
+        if self.role is not EvaluationRole.EVIDENCE and self.method in UNDER_COVERING:
             raise ValueError(
-                f"evaluation {self.id!r}: {self.method} covers too little to bear a load "
+                f"evaluation {self.id!r}: {self.method} covers too little to decide anything "
                 "(docs/statistics.md); use clopper_pearson@1 or cluster_wilson@1"
             )
         if self.minimum_samples > self.dataset_samples:

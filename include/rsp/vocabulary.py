@@ -59,6 +59,7 @@ class EvaluationRole(StrEnum):
     """What an evaluation may be used for."""
 
     RULE_OUT = "rule_out"
+    RULE_IN = "rule_in"
     TRIGGER = "trigger"
     EVIDENCE = "evidence"
 

@@ -1,6 +1,6 @@
 """Invariants of the whole decision (DESIGN I1), over thousands of cases of a small suite.
 
-A ladder of two red lines and a checkpoint before it, four evaluations decided by different methods.
+A ladder of two red lines and a checkpoint before it; six evaluations decided by different methods.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def methods(plain: dict[str, Any]) -> None:
         one | {"id": "clustered", "red_line": "first", "method": "cluster_wilson@1"},
         one | {"id": "tries", "red_line": "first", "method": "pass_at_k@1", "k": 1},
         one | {"id": "best", "red_line": "second", "method": "best_of@1"},
+        one | {"id": "hint", "red_line": "first", "role": "rule_in", "load_bearing": False},
+        one | {"id": "other", "red_line": "second", "load_bearing": False},
         one | {"id": "warning", "red_line": "first", "role": "trigger", "load_bearing": False},
     ]
 

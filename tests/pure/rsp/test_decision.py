@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from include.rsp.decision import Decision, decide
+from include.rsp.errors import InvalidDocument
 from include.rsp.finding import EvaluationFinding, Evidence, find
 from include.rsp.results import ControlResult, Sample
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus, ResultStatus, most_restrictive
@@ -233,3 +234,39 @@ def test_an_uplift_trial_is_held_against_its_ratio() -> None:
     assert control.value is not None
     assert lost.value is not None
     assert lost.value > control.value  # who left the control arm counts as knowing nothing
+
+
+def with_hint(plain: dict[str, Any]) -> None:
+    """A second evaluation of the line that can only rule in."""
+    plain["evaluations"].append(
+        plain["evaluations"][0] | {"id": "hint", "role": "rule_in", "load_bearing": False}
+    )
+
+
+@pytest.mark.parametrize(
+    ("hint", "status"),
+    [
+        (0, RedLineStatus.RULED_OUT),
+        (80, RedLineStatus.RULED_OUT),  # near: it need not be shown to be below
+        (150, RedLineStatus.CROSSED),
+        (None, RedLineStatus.NOT_RULED_OUT),  # lost: it might have crossed
+    ],
+)
+def test_what_only_rules_in_crosses_the_line_and_may_not_be_lost(
+    hint: int | None, status: RedLineStatus
+) -> None:
+    suite = toy_suite(with_hint)
+    found = make_all_evidence(SUITE)
+    if hint is not None:
+        found["hint"] = make_evidence(suite.evaluation("hint"), hint)
+    decision = decide(POLICY, suite, found, checkpoint=CHECKPOINT, checkpoint_at=START, at=NOON)
+    assert decision.red_lines[0].status is status
+
+
+def test_what_only_rules_in_bears_no_load() -> None:
+    def load(plain: dict[str, Any]) -> None:
+        with_hint(plain)
+        plain["evaluations"][-1]["load_bearing"] = True
+
+    with pytest.raises(InvalidDocument, match="'rule_in'"):
+        toy_suite(load)
