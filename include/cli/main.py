@@ -39,6 +39,7 @@ KEYS = Path(".redline/keys")
 StoreOption = Annotated[
     str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 KeysOption = Annotated[Path, typer.Option("--keys", help="folder of all keys (the demo's)")]
 
 
@@ -81,7 +82,7 @@ def verify(
     store: Annotated[str, typer.Argument(help="directory or s3://bucket/prefix")] = str(STORE),
     expect_head: Annotated[str | None, typer.Option(help="a head noted earlier")] = None,
     trust_root: Annotated[Path | None, typer.Option(help="the trust_root.json you believe")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check chain, signatures and files, and recompute every verdict. Exit 1: unsound."""
     from include.adapters.store import open_store
@@ -103,18 +104,30 @@ def verify(
 
 
 @app.command()
-def log(store: StoreOption = str(STORE), last: Annotated[int, typer.Option()] = 0) -> None:
+def log(
+    store: StoreOption = str(STORE),
+    last: Annotated[int, typer.Option(help="only so many of the newest; 0: all")] = 0,
+    as_json: AsJson = False,
+) -> None:
     """List the ledger's entries, oldest first."""
     from include.adapters.ledger import LedgerReader
     from include.adapters.store import open_store
     from include.cli import printing
 
-    printing.print_ledger(LedgerReader(open_store(store)).refresh(), last)
+    state = LedgerReader(open_store(store)).refresh()
+    if as_json:
+        typer.echo(json.dumps(printing.ledger_json(state, last), indent=1))
+    else:
+        printing.print_ledger(state, last)
 
 
 @app.command()
-def show(digest: str, store: StoreOption = str(STORE)) -> None:
-    """Print one record (the full digest, or its first digits)."""
+def show(
+    digest: Annotated[str, typer.Argument(help="the full digest, or its first digits")],
+    store: StoreOption = str(STORE),
+    as_json: AsJson = False,
+) -> None:
+    """Print one record."""
     from include.adapters.ledger import LedgerReader
     from include.adapters.store import open_store
 
@@ -124,12 +137,15 @@ def show(digest: str, store: StoreOption = str(STORE)) -> None:
     if len(found) != 1:
         typer.echo(f"{len(found)} records begin with {wanted!r} (expected one).", err=True)
         raise typer.Exit(3)
-    typer.echo(f"# {found[0]}, entry {state.index_of[found[0]]}")
+    if not as_json:
+        typer.echo(f"# {found[0]}, entry {state.index_of[found[0]]}")
     typer.echo(json.dumps(state.records[found[0]].model_dump(mode="json"), indent=1))
 
 
 @app.command()
-def packet(digest: str, store: StoreOption = str(STORE)) -> None:
+def packet(
+    digest: Annotated[str, typer.Argument(help="the full digest")], store: StoreOption = str(STORE)
+) -> None:
     """Print the text of a packet or a policy review: all that its signers are shown."""
     from include.adapters.ledger import LedgerReader
     from include.adapters.store import get_blob, open_store

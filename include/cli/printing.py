@@ -99,6 +99,21 @@ def console() -> Console:
     return found if found.is_terminal else Console(soft_wrap=True, highlight=False, width=160)
 
 
+def ledger_json(state: LedgerState, last: int) -> list[dict[str, Any]]:
+    """The entries as plain JSON: index, record, kind, time, writer."""
+    rows = [
+        {
+            "index": index,
+            "record": digest,
+            "kind": state.records[digest].kind,
+            "at": state.records[digest].model_dump(mode="json")["at"],
+            "by": state.records[digest].by,
+        }
+        for digest, index in state.index_of.items()
+    ]
+    return rows[-last:] if last else rows
+
+
 def print_ledger(state: LedgerState, last: int) -> None:
     """One line for each entry."""
     out = console()

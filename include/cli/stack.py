@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,11 +74,19 @@ def down(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
         jobs.cancel(job)
 
 
-def status(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
+def status(
+    home: HomeOption = Path(".redline"),
+    port: PortOption = 8080,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
     """Say what runs."""
     from include.local_stack.lifecycle import status as stack_status
 
     found = stack_status(layout_of(home, port))
+    if as_json:
+        plain = {"running": found.running, "url": found.base_url}
+        typer.echo(json.dumps(plain | {"programs": [str(one) for one in found.programs]}, indent=1))
+        return
     typer.echo(f"{'running' if found.running else 'not running'}  {found.base_url}")
     for one in found.programs:
         typer.echo(f"  {one}")

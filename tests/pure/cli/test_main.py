@@ -85,6 +85,11 @@ def test_log_and_show_find_a_record(world: World) -> None:
     listed = run(app, ["log", "--store", store])
     assert "trust_root" in listed.output
     digest = next(iter(world.state.records))
+    rows = json.loads(run(app, ["log", "--store", store, "--json", "--last", "2"]).output)
+    assert len(rows) == 2
+    assert set(rows[0]) == {"index", "record", "kind", "at", "by"}
+    plain = json.loads(run(app, ["show", rows[0]["record"], "--store", store, "--json"]).output)
+    assert plain["kind"] == rows[0]["kind"]
     shown = run(app, ["show", digest[:20], "--store", store])
     assert '"kind": "trust_root"' in shown.output
     assert run(app, ["show", "sha256:", "--store", store]).exit_code == 3
