@@ -1,6 +1,7 @@
 """Writes the generated files; with --check only says which of them are out of date (exit 1).
 
-JSON Schemas for policies, overlays and suites, the README's table of DAGs, and requirements.txt.
+JSON Schemas for policies, overlays, suites, replay rules and proposals, the README's table of
+DAGs, and requirements.txt.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import sys
 from pathlib import Path
 
 from include.adapters.policy_files import OVERLAYS, POLICIES, SUITES, schema_of
+from include.adapters.proposal_files import ProposalFile
+from include.adapters.published_files import RULES
+from include.rsp.canonical import Document
 from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
+from include.rsp.published import PublishedRules
 from include.rsp.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,12 +49,19 @@ def generated() -> dict[Path, str]:
         ["bash", "tools/pins.sh"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     return {
-        POLICIES / "policy.schema.json": json.dumps(schema_of(Policy), indent=1) + "\n",
-        OVERLAYS / "overlay.schema.json": json.dumps(schema_of(Overlay), indent=1) + "\n",
-        SUITES / "suite.schema.json": json.dumps(schema_of(Suite), indent=1) + "\n",
+        POLICIES / "policy.schema.json": schema(Policy),
+        OVERLAYS / "overlay.schema.json": schema(Overlay),
+        SUITES / "suite.schema.json": schema(Suite),
+        RULES.with_name("rules.schema.json"): schema(PublishedRules),
+        POLICIES / "proposal.schema.json": schema(ProposalFile),
         ROOT / "requirements.txt": pins,
         ROOT / "README.md": readme(),
     }
+
+
+def schema(model: type[Document]) -> str:
+    """The JSON Schema of a model, as `rsp policy schema` prints it."""
+    return json.dumps(schema_of(model), indent=1) + "\n"
 
 
 def readme() -> str:

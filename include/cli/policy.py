@@ -21,12 +21,14 @@ from include.adapters.policy_files import (
     read_together,
     schema_of,
 )
+from include.adapters.proposal_files import ProposalFile
 from include.rsp.canonical import Document
 from include.rsp.difference import differences
 from include.rsp.duties import Duties
 from include.rsp.errors import InvalidDocument
 from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
+from include.rsp.published import PublishedRules
 from include.rsp.strictness import loosenings
 from include.rsp.suite import Suite
 from include.rsp.suite_strictness import suite_loosenings
@@ -174,10 +176,15 @@ def lay(
 
 @app.command()
 def schema(
-    of: Annotated[str, typer.Argument(help="policy, overlay or suite")] = "policy",
+    of: Annotated[
+        str, typer.Argument(help="policy, overlay, suite, rules (of a replay) or proposal")
+    ] = "policy",
 ) -> None:
     """Print the JSON Schema that editors complete and check the YAML with."""
-    models: dict[str, type[Document]] = {"policy": Policy, "overlay": Overlay, "suite": Suite}
+    models: dict[str, type[Document]] = {
+        "policy": Policy, "overlay": Overlay, "suite": Suite, "rules": PublishedRules,
+        "proposal": ProposalFile,
+    }  # fmt: skip
     if of not in models:
         raise InvalidDocument(f"No schema of {of!r} (expected one of {sorted(models)}).")
     typer.echo(json.dumps(schema_of(models[of]), indent=1))
