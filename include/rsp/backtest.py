@@ -94,6 +94,7 @@ def redecide(policy: Policy, suite: Suite, past: Iterable[PastDecision]) -> dict
                 ratio=compute / mine,
             )
         found[one.verdict] = Redecided(one.assessment_id, one.checkpoint_name, one.decision, own)
+        del one  # its evidence goes before the next is read
     return found
 
 
