@@ -1,16 +1,20 @@
-# Redline. `make help` lists the targets. Settings: PORT (of the UI), PYTHON (3.11).
+# Redline. `make help` lists the targets. Settings: PORT (of the UI), PYTHON (3.11), WHAT.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?= 8080
+WHAT ?= gate
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_gate := gate_overhead
+BENCH_coverage := interval_coverage --write
+BENCH_backtest := backtest
 export GX_ANALYTICS_ENABLED := false
 export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up down test quick check lock generate bench bench-coverage clean
+.PHONY: help setup demo up down test quick check lock generate bench clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,11 +52,8 @@ lock: $(READY)  ## pin requirements.in anew (needs the package index)
 generate: $(READY)  ## write the generated files (schemas, README's DAG table)
 	@$(BIN)/python tools/generate.py
 
-bench: $(READY)  ## seconds by stage, against an empty DAG of the same hops
-	@$(BIN)/python benchmarks/gate_overhead.py
-
-bench-coverage: $(READY)  ## how often each interval covers the truth (about 6 minutes)
-	@$(BIN)/python benchmarks/interval_coverage.py --write
+bench: $(READY)  ## measure: seconds by stage; or WHAT=coverage (of intervals), WHAT=backtest
+	@$(BIN)/python -m benchmarks.$(or $(BENCH_$(WHAT)),$(error WHAT is gate, coverage or backtest))
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .redline .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -32,6 +32,7 @@ from toylab.training import BASE_STEPS, Training
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN_ID = "bench-run"
+BEGIN, END = "<!-- bench -->", "<!-- end of bench -->"
 MULTIPLES = (1, 4, 16)
 STAGES = ("register", "plan", "pre_flight", "evaluate", "validate", "compare", "verdict")
 Span = dict[str, float]
@@ -241,11 +242,12 @@ def render(real: list[Span], empty: list[Span], validation: float) -> str:
 
 
 def write(table: str) -> None:
-    """Put the table behind its mark in the README."""
+    """Put the table between its marks in the README."""
     path = ROOT / "README.md"
-    head, mark, rest = path.read_text().partition("<!-- bench -->")
-    tail = rest[rest.index("## License") :]
-    path.write_text(f"{head}{mark}\n{table}\n\n{tail}")
+    head, begin, rest = path.read_text().partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    assert end, f"README.md lacks {BEGIN} or {END}"
+    path.write_text(f"{head}{begin}\n{table}\n{end}{tail}")
 
 
 if __name__ == "__main__":

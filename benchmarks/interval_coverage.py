@@ -1,6 +1,6 @@
 """How often each one-sided 95% bound covers the truth, beside the plain normal interval (Wald).
 
-`make bench-coverage` (about two minutes on one core; `--quick` for a first look). Samples are drawn
+`make bench WHAT=coverage` (about six minutes; `--quick` for a first look). Samples are drawn
 from known truths over a grid of sizes, shares and cluster shapes; a bound is good when at least 94
 in 100 upper bounds are not below the truth wherever the method applies. `--write` puts the table
 into docs/statistics.md.

@@ -129,7 +129,7 @@ def derive_review(
 ) -> ReviewFindings:
     """What putting the proposal into force would change, as of this state and time."""
     proposed = rulebook.rules(proposal.policy.blob, proposal.suite.blob)
-    past = list(past_decisions(store, state))
+    past = past_decisions(store, state)
     return review(state, rules_in_force(rulebook, state), proposed, past, at=at)
 
 

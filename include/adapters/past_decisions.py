@@ -12,7 +12,7 @@ from include.rsp.state import LedgerState
 
 
 def past_decisions(store: Store, state: LedgerState) -> Iterator[PastDecision]:
-    """Every counted verdict, in the order of the ledger."""
+    """Every counted verdict, in the order of the ledger; each with its evidence read when asked."""
     verdicts = {
         one.verdict: (key, one) for key, one in state.assessments.items() if one.verdict is not None
     }

@@ -43,10 +43,10 @@ def backtest_command(
 
     law, added = read_together(_path(POLICIES, policy), _path(SUITES, suite))
     opened = open_store(store)
-    past = list(past_decisions(opened, LedgerReader(opened).refresh()))
-    if not past:
+    past = past_decisions(opened, LedgerReader(opened).refresh())
+    found = backtest(redecide(law, added, past))
+    if not found.decisions:
         raise InvalidDocument(f"No assessment in {store} has a verdict: nothing can be tested.")
-    found = backtest(past, redecide(law, added, past))
     if as_json:
         typer.echo(
             json.dumps(found.model_dump(mode="json") | {"loosened": found.loosened}, indent=1)

@@ -6,15 +6,14 @@ flagged). An assessment stays on the version that it began on, whatever is decid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.adoption_records import Disposition, Fate, ReviewFindings
 from include.rsp.authority import Rules, ratios_of
-from include.rsp.backtest import PastDecision, backtest, is_looser, redecide
+from include.rsp.backtest import PastDecision, Redecided, backtest, is_looser, redecide
 from include.rsp.canonical import Digest
-from include.rsp.decision import Decision
 from include.rsp.difference import differences
 from include.rsp.leases import usable_until
 from include.rsp.next_level import next_level_gaps
@@ -41,7 +40,7 @@ def review(
     state: LedgerState,
     now: Rules,
     proposed: Rules,
-    past: Sequence[PastDecision],
+    past: Iterable[PastDecision],
     *,
     at: datetime,
 ) -> ReviewFindings:
@@ -49,7 +48,7 @@ def review(
 
     Args:
         now: the rules in force.
-        past: the counted decisions, oldest first.
+        past: the counted decisions, oldest first; read once.
         at: the time of the review; permits that have expired by then are left out.
     """
     again = redecide(proposed.policy, proposed.suite, past)
@@ -61,7 +60,7 @@ def review(
         suite_changes=differences(now.suite, proposed.suite),
         looser=loosenings(now.policy, proposed.policy),
         suite_looser=suite_loosenings(now.suite, proposed.suite),
-        backtest=backtest(past, again),
+        backtest=backtest(again),
         next_level=gaps,
         next_level_binds=proposed.policy.governance.next_level is not None,
         live=live_authority(state, now, proposed, again, at=at),
@@ -92,7 +91,7 @@ def live_authority(
     state: LedgerState,
     now: Rules,
     proposed: Rules,
-    again: Mapping[Digest, Decision],
+    again: Mapping[Digest, Redecided],
     *,
     at: datetime,
 ) -> list[Disposition]:
@@ -124,7 +123,7 @@ def _permit(
     run_id: str,
     run: RunState,
     proposed: Rules,
-    again: Mapping[Digest, Decision],
+    again: Mapping[Digest, Redecided],
     tighter: Sequence[str],
     at: datetime,
 ) -> Iterator[Disposition]:
@@ -152,7 +151,7 @@ def _permit(
 
 
 def _stricter(
-    state: LedgerState, permit: r.Permit, proposed: Rules, again: Mapping[Digest, Decision]
+    state: LedgerState, permit: r.Permit, proposed: Rules, again: Mapping[Digest, Redecided]
 ) -> str:
     """Why the permit could not be given like this under the proposed rules; empty: it could."""
     if permit.checkpoint is None:
@@ -162,9 +161,9 @@ def _stricter(
     else:
         digest = permit.basis[0].record
         verdict = state.expect(digest, r.Verdict)
-        after = again.get(digest)
-        if after is None:
+        if digest not in again:
             return "the verdict behind it could not be decided again"
+        after = again[digest].after
         before = verdict.decision.recommendation
         if is_looser(after.recommendation, before):
             return f"its verdict would be {after.recommendation}, not {before}"

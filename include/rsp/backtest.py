@@ -36,6 +36,16 @@ class PastDecision:
     inherits: tuple[Digest, float, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Redecided:
+    """A counted decision and what it would be; without the evidence, which may be large."""
+
+    assessment_id: str
+    checkpoint_name: str
+    before: Decision
+    after: Decision
+
+
 class ChangedVerdict(Document):
     """One past decision that would come out differently."""
 
@@ -59,9 +69,12 @@ class Backtest(Document):
         return sum(one.looser for one in self.changed)
 
 
-def redecide(policy: Policy, suite: Suite, past: Iterable[PastDecision]) -> dict[Digest, Decision]:
-    """By verdict, the decision on the same evidence at the same time, oldest first."""
-    found: dict[Digest, Decision] = {}
+def redecide(policy: Policy, suite: Suite, past: Iterable[PastDecision]) -> dict[Digest, Redecided]:
+    """By verdict, the decision on the same evidence at the same time, oldest first.
+
+    Reads `past` once and keeps no evidence, so that a generator holds that of one decision only.
+    """
+    found: dict[Digest, Redecided] = {}
     for one in past:
         own = decide(
             policy,
@@ -74,35 +87,39 @@ def redecide(policy: Policy, suite: Suite, past: Iterable[PastDecision]) -> dict
         if one.inherits and policy.preliminary and one.inherits[0] in found:
             reference, compute, mine = one.inherits
             own = inherit(
-                policy, found[reference], own.findings, reference="the same", ratio=compute / mine
+                policy,
+                found[reference].after,
+                own.findings,
+                reference="the same",
+                ratio=compute / mine,
             )
-        found[one.verdict] = own
+        found[one.verdict] = Redecided(one.assessment_id, one.checkpoint_name, one.decision, own)
+        del one  # its evidence goes before the next is read
     return found
 
 
-def backtest(past: Iterable[PastDecision], again: Mapping[Digest, Decision]) -> Backtest:
+def backtest(again: Mapping[Digest, Redecided]) -> Backtest:
     """What changes, in the order of the decisions.
 
     A decision changes when its recommendation does, or the status or outcome of a red line, or a
     red line comes or goes. It is looser when any of that is looser.
     """
-    rows, count = [], 0
-    for count, one in enumerate(past, start=1):  # noqa: B007 - the count of all is kept
-        after = again[one.verdict]
-        lines, looser = _lines(one.decision, after)
-        before = one.decision.recommendation
-        if lines or after.recommendation is not before:
+    rows = []
+    for one in again.values():
+        lines, looser = _lines(one.before, one.after)
+        before, after = one.before.recommendation, one.after.recommendation
+        if lines or after is not before:
             rows.append(
                 ChangedVerdict(
                     assessment_id=one.assessment_id,
                     checkpoint=one.checkpoint_name,
                     before=before,
-                    after=after.recommendation,
+                    after=after,
                     lines=lines,
-                    looser=looser or is_looser(before, after.recommendation),
+                    looser=looser or is_looser(before, after),
                 )
             )
-    return Backtest(decisions=count, changed=rows)
+    return Backtest(decisions=len(again), changed=rows)
 
 
 def is_looser(before: Outcome, after: Outcome) -> bool:

@@ -58,25 +58,17 @@ def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> 
         problems.append(f"{len(samples)} samples (expected {evaluation.dataset_samples})")
     if len({(one.sample_id, one.epoch) for one in samples}) != len(samples):
         problems.append("samples come twice")
-    outside = [
-        one.sample_id
-        for one in samples
-        if one.score is not None and not evaluation.score_min <= one.score <= evaluation.score_max
-    ]
+    scores = [one.score for one in samples]
+    outside = _out_of_range(evaluation, samples, scores)
     if outside:
         problems.append(
             f"{len(outside)} scores outside {evaluation.score_min} to {evaluation.score_max}, "
             f"first in sample {outside[0]!r}"
         )
-    beside = [
-        one.sample_id
-        for one in samples
-        if one.baseline is not None
-        and not evaluation.score_min <= one.baseline <= evaluation.score_max
-    ]
+    beside = _out_of_range(evaluation, samples, [one.baseline for one in samples])
     if beside:
         problems.append(f"{len(beside)} baseline scores out of range, first in {beside[0]!r}")
-    errors = sum(one.score is None for one in samples)
+    errors = scores.count(None)
     if errors > evaluation.max_error_rate * len(samples):
         problems.append(
             f"{errors} of {len(samples)} samples ended in errors "
@@ -87,6 +79,18 @@ def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> 
             f"{len(samples) - errors} scored samples (at least {evaluation.minimum_samples} needed)"
         )
     return problems
+
+
+def _out_of_range(
+    evaluation: Evaluation, samples: Sequence[Sample], values: Sequence[float | None]
+) -> list[str]:
+    """The ids of the samples whose value is not in the evaluation's range."""
+    low, high = evaluation.score_min, evaluation.score_max
+    return [
+        one.sample_id
+        for one, value in zip(samples, values, strict=True)
+        if value is not None and not low <= value <= high
+    ]
 
 
 def _problems_with_times(

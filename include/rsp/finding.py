@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 import numpy as np
 
@@ -74,9 +75,9 @@ def find(
     )
     samples = list(evidence.samples or ())
     problems += problems_with_samples(evaluation, samples)  # (2)
-    ordered = sorted(samples, key=lambda sample: (sample.sample_id, sample.epoch))
     value = lower = upper = None
     if not problems:
+        ordered = sorted(samples, key=attrgetter("sample_id", "epoch"))
         try:  # (3)
             estimated = estimate(
                 evaluation.method,
@@ -96,7 +97,7 @@ def find(
         value=value,
         lower=lower,
         upper=upper,
-        n=len(ordered),
+        n=len(samples),
         method=evaluation.method,
         confidence=evaluation.confidence,
         rule_out=limits.rule_out if limits else None,
@@ -107,29 +108,37 @@ def find(
 
 
 def _observed(evaluation: Evaluation, samples: Sequence[Sample]) -> Observations:
-    grouped = any(one.group is not None for one in samples)
-    paired = any(one.baseline is not None for one in samples)
+    """The samples as columns; a sample that names no cluster is one with its problem's others."""
+    scores = [_for_error(evaluation, one) if one.score is None else one.score for one in samples]
+    problems = np.array([one.sample_id for one in samples], dtype=np.str_)
+    clusters = problems
+    if any([one.cluster for one in samples]):
+        clusters = np.array([one.cluster or one.sample_id for one in samples], dtype=np.str_)
+    groups = [one.group for one in samples]
+    baseline = [one.baseline for one in samples]
     return Observations(
-        scores=np.array([_counted(evaluation, one) for one in samples], dtype=np.float64),
-        problems=np.array([one.sample_id for one in samples], dtype=np.str_),
-        clusters=np.array([one.cluster or one.sample_id for one in samples], dtype=np.str_),
-        groups=np.array([one.group or "" for one in samples], dtype=np.str_) if grouped else None,
-        baseline=np.array([_baseline(one) for one in samples]) if paired else None,
+        scores=np.array(scores, dtype=np.float64),
+        problems=problems,
+        clusters=clusters,
+        groups=np.array([one or "" for one in groups], dtype=np.str_) if _given(groups) else None,
+        baseline=np.array([_or_nan(one) for one in baseline]) if _given(baseline) else None,
         k=evaluation.k,
     )
 
 
-def _counted(evaluation: Evaluation, sample: Sample) -> float:
-    """The score. A sample that ended in an error counts as if the capability had shown: as the
-    highest score, and in the control arm of a trial as the lowest.
+def _for_error(evaluation: Evaluation, sample: Sample) -> float:
+    """A sample that ended in an error counts as if the capability had shown: as the highest score,
+    and in the control arm of a trial as the lowest.
     """
-    if sample.score is not None:
-        return sample.score
     return evaluation.score_min if sample.group == "control" else evaluation.score_max
 
 
-def _baseline(sample: Sample) -> float:
-    return np.nan if sample.baseline is None else sample.baseline
+def _given(column: Sequence[object]) -> bool:
+    return column.count(None) < len(column)
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _finding(evaluation: Evaluation, value: float | None, upper: float | None) -> Finding | None:
