@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -116,6 +117,7 @@ def verify(
     return entry, subject, body
 
 
+@functools.lru_cache(maxsize=256)
 def public_key(entry: KeyEntry) -> SSlibKey:
     """The entry's key; its id must be the one that follows from the key itself."""
     key = SSlibKey.from_crypto(load_pem_public_key(entry.public.encode()))
