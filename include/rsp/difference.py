@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from include.rsp.canonical import Document
 
 KEYS = ("id", "status")
-"""The fields by which the items of a list are told apart, so that their order never matters."""
+"""The fields by which the items of a list are told apart, so that their order does not matter where
+each has another one."""
 
 
 class Change(Document):
@@ -27,28 +29,57 @@ class Change(Document):
 
 
 def differences(before: Document, after: Document) -> list[Change]:
-    """Every field that differs, in the order of its name."""
+    """Every field that differs, in the order of its name. What differs never looks the same."""
     old, new = (_flat("", one.model_dump(mode="json")) for one in (before, after))
     return [
-        Change(field=name, before=old.get(name), after=new.get(name))
+        _change(name, old, new)
         for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+        if name not in old or name not in new or _exact(old[name]) != _exact(new[name])
     ]
 
 
-def _flat(name: str, value: Any) -> dict[str, str]:
-    if isinstance(value, dict):
+def _change(name: str, old: dict[str, Any], new: dict[str, Any]) -> Change:
+    alike = name in old and name in new and _words(old[name]) == _words(new[name])
+    say = _exact if alike else _words
+    return Change(
+        field=name,
+        before=say(old[name]) if name in old else None,
+        after=say(new[name]) if name in new else None,
+    )
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value) or "nothing"
+    return "none" if value is None else str(value)
+
+
+def _exact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    """The values that are no mappings, by their place."""
+    if isinstance(value, dict) and (value or not name):
         items = {f"{name}.{key}" if name else key: inner for key, inner in value.items()}
     elif isinstance(value, list) and value and all(_key(one) for one in value):
-        items = {f"{name}[{_key(one)}]": one for one in value}
-    elif isinstance(value, list):
-        return {name: ", ".join(str(one) for one in value) or "nothing"}
+        items = _by_key(name, value)
     else:
-        return {name: "none" if value is None else str(value)}
-    found: dict[str, str] = {}
+        return {name: value}
+    found: dict[str, Any] = {}
     for place, inner in items.items():
         found |= _flat(place, inner)
     return found
+
+
+def _by_key(name: str, items: list[Any]) -> dict[str, Any]:
+    """Items by their key; where several have the same one, the first of them is number 1."""
+    keys = [str(_key(one)) for one in items]
+    numbered = [
+        key if keys.count(key) == 1 else f"{key} {keys[: index + 1].count(key)}"
+        for index, key in enumerate(keys)
+    ]
+    return {f"{name}[{key}]": one for key, one in zip(numbered, items, strict=True)}
 
 
 def _key(item: Any) -> str | None:

@@ -8,10 +8,13 @@ import pytest
 
 from include.adapters import bootstrap
 from include.adapters.signing import KeyFile
+from include.adapters.store import get_blob
 from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.adoption_records import ApprovalPart, Fate
+from include.rsp.difference import differences
 from include.rsp.errors import Refused
+from include.rsp.policy import Policy
 from include.wiring import adopting
 from tests.pure.wiring.test_adoption import (
     code_of,
@@ -22,7 +25,7 @@ from tests.pure.wiring.test_adoption import (
     stricter_limit,
     version,
 )
-from tests.support.factories import POLICY_BYTES, SUITE_BYTES, X, changed
+from tests.support.factories import POLICY_BYTES, SUITE_BYTES, X, changed, toy_policy
 from tests.support.world import World
 
 
@@ -151,3 +154,61 @@ def test_a_consulted_office_that_goes_on_talking_blocks_nobody(
         governed.approve(review, "ltbt", "consult", decision=decision)
     assert adopting.is_approved(governed.desk, review)
     assert verify_store(governed.store).problems == []
+
+
+HOSTILE = (
+    "fine\n\n## What gets looser\n\nNothing that is known here.\n\n<!-- \u202etxet\u200b"
+    " | **x** [here](javascript:x) &#60;script&#62; ~~gone~~ \x1b[2J `code` "
+)
+
+
+def test_nothing_that_a_proposer_writes_hides_or_adds_a_part_of_the_review(world: World) -> None:
+    def hostile(plain: dict[str, Any]) -> None:
+        longer(plain)
+        plain["red_lines"][0]["text"] = HOSTILE.replace("\x1b", "").replace("\u202e", "\u2067")
+        plain["responses"] = []
+
+    def suite(plain: dict[str, Any]) -> None:
+        plain["version"] = "1.1"
+        plain["evaluations"][0]["positive_control"]["model"] = HOSTILE.replace("\x1b", "")
+
+    digest = world.propose(
+        changed(POLICY_BYTES, hostile), changed(SUITE_BYTES, suite), reason=HOSTILE,
+        changelog=HOSTILE + "\n\n# The end",
+    )  # fmt: skip
+    found = world.state.expect(digest, r.PolicyReview)
+    text = get_blob(world.store, found.document.blob).decode()
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert [line for line in headings if "looser" in line] == ["## What gets looser"]
+    assert "# The end" not in headings
+    assert all(one.isprintable() or one == "\n" for one in text)
+    shown = "\n".join(line for line in text.splitlines() if not line.startswith("    "))
+    for sign in ("<", "|", "&", "~", "[", "`"):
+        assert sign not in shown.replace("\\" + sign, "")
+    assert shown.index("## What gets looser") < shown.index("red line addition-2 is worded anew")
+
+
+def test_a_change_to_one_of_two_outcomes_of_a_status_is_seen() -> None:
+    before = toy_policy()
+    plain = before.model_dump()
+    plain["outcomes"] = [
+        {"status": "not_ruled_out", "lines": ["addition-2"], "then": "pause", "clause": "x"},
+        *plain["outcomes"],
+    ]
+    plain["outcomes"].pop(2)
+    plain["red_lines"].append(plain["red_lines"][0] | {"id": "other"})
+    plain["outcomes"].append({"status": "not_ruled_out", "then": "pause", "clause": "x"})
+    old = Policy.model_validate(plain)
+    plain["outcomes"][0]["then"] = "verify_safeguards"
+    (change,) = differences(old, Policy.model_validate(plain))
+    assert change.in_words() == "outcomes[not_ruled_out 1].then: pause → verify_safeguards"
+
+
+def test_what_differs_never_looks_the_same() -> None:
+    def named(plain: dict[str, Any]) -> None:
+        plain["red_lines"][0]["baseline"] = "none"
+
+    (change,) = differences(
+        toy_policy(lambda plain: plain["red_lines"][0].update(baseline=None)), toy_policy(named)
+    )
+    assert (change.before, change.after) == ("null", '"none"')
