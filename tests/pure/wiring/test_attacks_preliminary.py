@@ -309,3 +309,52 @@ def test_a_smaller_gain_would_not_have_let_the_statuses_be_taken_over(asking: Wo
     assert [(one.checkpoint, one.before, one.after) for one in rows] == [
         ("run-2/x1.5", Outcome.CONTINUE, Outcome.PAUSE)
     ]
+
+
+def due_of(world: World, run_id: str) -> r.Occasion | None:
+    found = [world.state.occasion(one) for one in registration.raise_due_occasions(world.desk)]
+    return next((one for one in found if one.run_id == run_id), None)
+
+
+@pytest.mark.parametrize("how", ["restated", "reversed"])
+def test_what_was_taken_over_is_looked_at_again_when_its_source_falls(
+    asking: World, how: str
+) -> None:
+    assert verdict_on(asking, due(asking, 1.5)).inherits is not None
+    assert due_of(asking, OTHER) is None
+    if how == "restated":
+        asking.restate(190)
+    else:
+        assessed_by_an_officer(asking, RUN, "x1", addition=190)
+    again = due_of(asking, OTHER)
+    assert again is not None
+    assert again.occasion is OccasionKind.RESTATEMENT
+    verdict = verdict_on(asking, again.assessment_id)
+    assert verdict.inherits is None
+    assert due_of(asking, OTHER) is None
+    assert verify_store(asking.store).problems == []
+
+
+def test_a_source_that_was_confirmed_reopens_nothing(asking: World) -> None:
+    assert verdict_on(asking, due(asking, 1.5)).inherits is not None
+    assessed_by_an_officer(asking, RUN, "x1")
+    assert due_of(asking, OTHER) is None
+
+
+def with_months(plain: dict[str, Any]) -> None:
+    with_preliminary(plain)
+    rule = {"id": "six-months", "clause": "toylab 3.6", "kind": "elicitation", "months": 6}
+    plain["time_triggers"] = [rule]
+
+
+def test_taking_statuses_over_does_not_begin_the_months_anew(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    world = made(tmp_path_factory, policy=with_months)
+    world.assess(1)
+    world.pass_time(days=170)
+    assert verdict_on(world, due(world, 1.5)).inherits is not None
+    world.pass_time(days=20)
+    again = due_of(world, OTHER)
+    assert again is not None
+    assert again.occasion is OccasionKind.ELICITATION
