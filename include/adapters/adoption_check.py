@@ -156,7 +156,10 @@ def check_review(
 
 
 def check_approval(rulebook: RuleBook, state: LedgerState, record: r.Approval) -> None:
-    """An approval is signed by that office's key, for this review, in a part that it has."""
+    """An approval is signed by that office's key, for this review, in a part that it has.
+
+    What was signed counts once: the same envelope again says nothing new.
+    """
     keys = signing.keys_for(state.trust, KeyRole.OFFICER)
     key, subject, body = signing.verify(record.envelope, keys, Predicate.APPROVAL)
     plain = record.model_dump(mode="json")
@@ -175,6 +178,8 @@ def check_approval(rulebook: RuleBook, state: LedgerState, record: r.Approval) -
         )
     if record.signed_at < reviewed.at or record.signed_at > record.at:
         raise Refused("signature_out_of_time", "It was signed before the review, or in the future.")
+    if any(one.envelope.payload == record.envelope.payload for one in state.approvals.values()):
+        raise Refused("already_counted", "This approval is in the ledger. Sign anew to say more.")
 
 
 def check_publication(rulebook: RuleBook, state: LedgerState, record: r.PolicyPublication) -> None:

@@ -132,6 +132,8 @@ class Gatekeeper:
             raise InvalidDocument(f"The stored manifest does not read: {error}") from error
         if declared != record.manifest or digest_bytes(content) != record.digest:
             raise Refused("wrong_digest", "The record differs from the manifest that it names.")
+        if record.location != f"{declared.run_id}/{declared.checkpoint_id}":
+            raise Refused("wrong_name", f"The record calls it {record.location!r:.99}.")
 
     def _check_plan(self, state: LedgerState, record: r.Plan) -> None:
         """A plan for a comprehensive assessment is always allowed, any other must follow."""
@@ -146,6 +148,8 @@ class Gatekeeper:
                 "not_derivable",
                 f"The plan compares with {record.reference.record} (expected {found.reference}).",
             )
+        if record.reference is None and record.grounds not in ([], found.grounds):
+            raise Refused("not_derivable", "The plan's grounds do not follow from the ledger.")
         first = rules.suite.evaluations if record.reference is None else screening(rules.suite)
         if record.evaluations != [one.id for one in first]:
             raise Refused(

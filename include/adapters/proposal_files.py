@@ -17,7 +17,9 @@ ENDING = ".proposal.yaml"
 
 
 class ProposalFile(Document):
-    """What a proposer writes. Files are named relative to this one, or by their address."""
+    """What a proposer writes. Files are named by what they are called beside this one, or by an
+    `s3://` address.
+    """
 
     policy: str = Field(min_length=1)
     suite: str = Field(min_length=1)
@@ -39,7 +41,7 @@ class ProposedFiles:
 
 def waiting_proposals(folder: Path) -> list[str]:
     """The proposals that lie in a folder, in the order of their names."""
-    return sorted(str(path) for path in folder.glob(f"*{ENDING}"))
+    return sorted(str(path) for path in folder.glob(f"*{ENDING}") if path.is_file())
 
 
 def subject_of(address: str) -> str:
@@ -71,8 +73,13 @@ def read_proposal(address: str) -> ProposedFiles:
 
 
 def _beside(address: str, named: str) -> str:
-    if urlparse(named).scheme or Path(named).is_absolute():
+    if urlparse(named).scheme == "s3":
         return named
+    if Path(named).name != named:
+        raise InvalidDocument(
+            f"{address} names {named!r} (expected the name of a file beside it, or an s3:// "
+            "address). Lay the file beside the proposal."
+        )
     head, _, _ = address.rpartition("/")
     return f"{head}/{named}" if head else named
 
@@ -90,6 +97,9 @@ def read_address(address: str) -> bytes:
     if parsed.scheme not in ("", "file"):
         raise InvalidDocument(f"{address!r} is no path, file:// or s3:// address.")
     try:
-        return Path(parsed.path if parsed.scheme else address).read_bytes()
+        path = Path(parsed.path if parsed.scheme else address)
+        if path.exists() and not path.is_file():
+            raise InvalidDocument(f"{address} is no file. Correct the address.")
+        return path.read_bytes()
     except OSError as error:
         raise InvalidDocument(f"{address} cannot be read: {error.strerror}.") from error

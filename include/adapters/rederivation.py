@@ -78,7 +78,7 @@ def derive_decision(
     """
     plan = state.expect(state.assessments[assessment_id].plan or "", r.Plan)
     own = _own_decision(store, state, rules, assessment_id, at=at)
-    inherited = conclude(state, rules.policy, rules.suite, plan, own)
+    inherited = conclude(state, rules, plan, own, at=at)
     return Derived(own, None) if inherited is None else Derived(inherited, plan.reference)
 
 
@@ -88,7 +88,7 @@ def derive_grounds(
     """The grounds of a preliminary assessment, from results that were not validated yet."""
     plan = state.expect(state.assessments[assessment_id].plan or "", r.Plan)
     own = _own_decision(store, state, rules, assessment_id, at=at, validated=False)
-    return answer(state, rules.suite, plan, own.findings)
+    return answer(state, rules, plan, own.findings, at=at)
 
 
 def _own_decision(

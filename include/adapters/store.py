@@ -81,7 +81,7 @@ class DirectoryStore:
         """The file's bytes, or None."""
         try:
             return self._path(key).read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return None
         except OSError as error:
             raise StoreUnavailable(f"Could not read {key} from {self.uri}: {error}") from error

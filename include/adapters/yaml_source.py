@@ -29,6 +29,7 @@ DECIMAL = {
     "bool": (r"(?i:yes|no|true|false|on|off)", "true or false"),
 }
 DEEPEST = 100
+MOST_BYTES = 1_000_000
 MOST_VALUES = 200_000
 MOST_KEYS = 10_000
 
@@ -112,6 +113,9 @@ def load(content: bytes, *, loader: type[Any] = LOADER) -> Any:
     Raises:
         Unreadable: not UTF-8, not YAML, a key twice, nested too deeply, or not plain data.
     """
+    if len(content) > MOST_BYTES:
+        got = f"got {len(content)} bytes (expected at most {MOST_BYTES})"
+        raise Unreadable(f"line 1, (whole document): {got}")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -35,8 +35,16 @@ from include.rsp.reading import parse_record
 from include.rsp.vocabulary import KeyRole
 
 log = logging.getLogger("redline.notary")
-MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
+MALFORMED = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
+    StopIteration,
+)  # fmt: skip
 """What hostile content may raise on its way through; it is refused, and the notary goes on."""
+
+
+def as_text(name: str) -> str:
+    """The name of a file as text; bytes that are none are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(slots=True)
@@ -130,9 +138,9 @@ class Notary:
                 at=now,
                 by=NOTARY,
                 stamp=code_stamp(),
-                subject=subject,
+                subject=as_text(subject),
                 code=code,
-                message=str(error),
+                message=as_text(str(error)),
                 reply_to=r.RecordRef(record=reply_to) if reply_to else None,
                 run_id=run_id,
             )
@@ -146,7 +154,7 @@ class Notary:
                 if key in self._settled:
                     continue
                 named = "sha256:" + key.rsplit("/", 1)[-1].removesuffix(".json")
-                if not {named, key} & (state.index_of.keys() | state.refused.keys()):
+                if not {named, as_text(key)} & (state.index_of.keys() | state.refused.keys()):
                     self._admit(key, now)
                 self._settled.add(key)
 
@@ -172,7 +180,7 @@ class Notary:
 
     def _read_outboxes(self, now: datetime) -> None:
         for key in mailbox.outbox_keys(self.store):
-            if key in self._settled or key in self.reader.state.refused:
+            if key in self._settled or as_text(key) in self.reader.state.refused:
                 continue
             try:
                 record = mailbox.read_message(self.store, self.reader.state, key, now=now)

@@ -6,7 +6,8 @@ what they think, then those who approve sign (RSP 2.2 §7; RSP 1.0, procedural c
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from include.rsp import records as r
 from include.rsp.adoption_records import ApprovalPart
@@ -16,7 +17,16 @@ from include.rsp.policy import Policy
 from include.rsp.signatures import holder_of
 from include.rsp.state import LedgerState
 
-Spoken = dict[tuple[ApprovalPart, str], tuple[int, r.Approval]]
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an office says last, and when it said so for the first time."""
+
+    approval: r.Approval
+    since: datetime
+
+
+Spoken = dict[tuple[ApprovalPart, str], Statement]
 
 
 def wanted(policy: Policy) -> list[tuple[ApprovalPart, str]]:
@@ -30,32 +40,43 @@ def wanted(policy: Policy) -> list[tuple[ApprovalPart, str]]:
 
 
 def spoken(state: LedgerState, review: Digest) -> Spoken:
-    """What each office said last of a review, with the ledger index."""
-    return {
-        (one.part, one.office): (state.index_of[digest], one)
-        for digest, one in state.records.items()
-        if isinstance(one, r.Approval) and one.review.record == review
-    }
+    """What each office said last of a review, by the time that it signed for.
+
+    Neither the order in which records reach the ledger nor an older one brought again counts. Of
+    two signed at the same time the objection does.
+    """
+    said: Spoken = {}
+    first: dict[tuple[ApprovalPart, str, str], datetime] = {}
+    every = [one for one in state.approvals.values() if one.review.record == review]
+    for one in sorted(every, key=lambda one: (one.signed_at, one.decision == "object")):
+        since = first.setdefault((one.part, one.office, one.decision), one.signed_at)
+        said[one.part, one.office] = Statement(one, since)
+    return said
 
 
 def missing(state: LedgerState, policy: Policy, review: Digest) -> list[str]:
-    """Who has not spoken yet, or has to speak again because it was out of turn."""
-    said, found, latest = spoken(state, review), [], -1
+    """Who has not spoken yet, or has to speak again because it was out of turn.
+
+    An office is in turn if it signed after all those before it first said what they now say: who
+    only repeats itself sets nobody back.
+    """
+    said, found = spoken(state, review), []
+    latest = datetime.min.replace(tzinfo=UTC)
     for part in ApprovalPart:
         own = [one for one in wanted(policy) if one[0] is part]
-        early = [one for one in own if one in said and said[one][0] < latest]
+        early = [one for one in own if one in said and said[one].approval.signed_at < latest]
         found += [f"{office} has to {part}" for _, office in own if (part, office) not in said]
         found += [f"{office} spoke out of turn and has to {part} again" for _, office in early]
-        latest = max([latest, *(said[one][0] for one in own if one in said)])
+        latest = max([latest, *(said[one].since for one in own if one in said)])
     return found
 
 
 def objections(state: LedgerState, policy: Policy, review: Digest) -> list[str]:
     """The offices that proposed or approve and object; who is only consulted stops nothing."""
     return [
-        f"{office} objects: {one.reason}"
-        for (part, office), (_, one) in spoken(state, review).items()
-        if one.decision == "object"
+        f"{office} objects: {one.approval.reason}"
+        for (part, office), one in spoken(state, review).items()
+        if one.approval.decision == "object"
         and part is not ApprovalPart.CONSULT
         and (part, office) in wanted(policy)
     ]
@@ -80,18 +101,10 @@ def check_approved(state: LedgerState, policy: Policy, review: Digest) -> None:
     against = objections(state, policy, review)
     if against:  # (3)
         raise Refused("objected", f"{'; '.join(against)} ({clause}).")
-    people = {
-        office: holder_of(state, one) for (_, office), (_, one) in _needed(state, policy, review)
-    }
+    said = spoken(state, review)
+    people = {one[1]: holder_of(state, said[one].approval) for one in wanted(policy)}
     if len(set(people.values())) != len(people):  # (4)
         raise Refused("not_distinct", f"The offices must be distinct people (got {people}).")
-
-
-def _needed(
-    state: LedgerState, policy: Policy, review: Digest
-) -> list[tuple[tuple[ApprovalPart, str], tuple[int, r.Approval]]]:
-    said = spoken(state, review)
-    return [(one, said[one]) for one in wanted(policy)]
 
 
 def published(state: LedgerState, review: Digest) -> r.PolicyPublication | None:

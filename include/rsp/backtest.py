@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.rsp.canonical import Digest, Document, Identifier
-from include.rsp.comparison import inherit
+from include.rsp.comparison import inherit, is_notable, measured_grounds, tested_grounds
 from include.rsp.decision import Decision, RedLineAssessment, decide
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
-from include.rsp.suite import Suite
+from include.rsp.suite import Suite, spacing_of
 from include.rsp.vocabulary import OUTCOME_BY_RESTRICTIVENESS, Outcome, RedLineStatus
 
 STATUS_ORDER = (RedLineStatus.RULED_OUT, RedLineStatus.NOT_RULED_OUT, RedLineStatus.CROSSED)
@@ -84,18 +84,33 @@ def redecide(policy: Policy, suite: Suite, past: Iterable[PastDecision]) -> dict
             checkpoint_at=one.checkpoint_at,
             at=one.at,
         )
-        if one.inherits and policy.preliminary and one.inherits[0] in found:
-            reference, compute, mine = one.inherits
-            own = inherit(
-                policy,
-                found[reference].after,
-                own.findings,
-                reference="the same",
-                ratio=compute / mine,
-            )
-        found[one.verdict] = Redecided(one.assessment_id, one.checkpoint_name, one.decision, own)
+        after = _taken_over(policy, suite, one, own, found) or own
+        found[one.verdict] = Redecided(one.assessment_id, one.checkpoint_name, one.decision, after)
         del one  # its evidence goes before the next is read
     return found
+
+
+def _taken_over(
+    policy: Policy,
+    suite: Suite,
+    one: PastDecision,
+    own: Decision,
+    found: Mapping[Digest, Redecided],
+) -> Decision | None:
+    """The inherited decision, if the new rules would let it be taken over as well."""
+    rule = policy.preliminary
+    if one.inherits is None or rule is None or one.inherits[0] not in found:
+        return None
+    reference, compute, mine = one.inherits
+    other = found[reference].after
+    grounds = [
+        *tested_grounds(suite, other.findings, own.findings),
+        *measured_grounds(other.findings, own.findings),
+    ]
+    most = min(rule.compute_ratio, spacing_of(policy, suite, "default")[0], other.due_ratio)
+    if is_notable(grounds) or mine >= most * compute:
+        return None
+    return inherit(policy, other, own.findings, reference="the same", ratio=compute / mine)
 
 
 def backtest(again: Mapping[Digest, Redecided]) -> Backtest:

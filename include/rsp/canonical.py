@@ -43,7 +43,10 @@ Identifier = Annotated[str, AfterValidator(checked_identifier)]
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time without a zone is ambiguous (expected UTC, e.g. …T12:00:00Z)")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time before the year 1 or after 9999 (in UTC)") from error
 
 
 def iso(value: datetime) -> str:

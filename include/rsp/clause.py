@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
 from include.rsp.canonical import Document, Identifier
+
+Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z]([0-9A-Za-z.+-]{0,48}[0-9A-Za-z])?$")]
+"""What tells two versions apart for people: plain letters and digits, nothing hidden."""
+CENTURY_DAYS = 36_525
+"""No length of time is longer: the end of it has to be a date."""
+CENTURY_SECONDS = CENTURY_DAYS * 86_400
 
 
 class Clause(Document):
@@ -23,7 +31,7 @@ class NamedClause(Clause):
 
 def refuse_doubles(where: str, ids: list[str]) -> None:
     """Raise ValueError when an id stands there more than once."""
-    doubles = sorted({one for one in ids if ids.count(one) > 1})
+    doubles = sorted(one for one, times in Counter(ids).items() if times > 1)
     if doubles:
         raise ValueError(f"{where}: {doubles} stand there more than once (expected distinct)")
 

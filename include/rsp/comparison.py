@@ -16,6 +16,8 @@ from include.rsp.policy import Policy
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.vocabulary import Finding
 
+WORSE = (Finding.BELOW, Finding.NEAR, Finding.CROSSED)
+
 
 class GroundAnswer(StrEnum):
     """Whether a ground says that the model is notably more capable."""
@@ -65,6 +67,30 @@ def _tested(
     else:
         because = f"up to {new.upper:.3f}, not under {old.value:.3f} + {gain:g}"
     return Ground(ground=evaluation.id, answer=answer, because=because)
+
+
+def measured_grounds(
+    before: Sequence[EvaluationFinding], now: Sequence[EvaluationFinding]
+) -> list[Ground]:
+    """A doubt for everything measured of the model that is worse than it was of the other one.
+
+    A finding of its own is never overruled: who is nearer to a red line, or over it, is assessed
+    whole, however small the gain.
+    """
+    old = {one.evaluation: one.finding for one in before}
+    return [
+        Ground(
+            ground=f"{one.evaluation} itself",
+            answer=GroundAnswer.DOUBT,
+            because=f"{one.finding}, and with the other model {old.get(one.evaluation) or 'none'}",
+        )
+        for one in now
+        if one.finding in WORSE and WORSE.index(one.finding) > _place(old.get(one.evaluation))
+    ]
+
+
+def _place(finding: Finding | None) -> int:
+    return WORSE.index(finding) if finding in WORSE else 0
 
 
 def is_notable(grounds: Sequence[Ground]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from include.rsp.canonical import Document
 
 KEYS = ("id", "status")
-"""The fields by which the items of a list are told apart, so that their order never matters."""
+"""The fields by which the items of a list are told apart, so that their order does not matter where
+each has another one."""
 
 TEXTS = ("text", "title", "what")
 """The fields that say in a sentence what an item is about."""
@@ -74,7 +76,10 @@ def words_for(field: str) -> str:
 
 
 def differences(before: Document, after: Document) -> list[Change]:
-    """Every field that differs, in the order of its name; a rule that comes or goes is one line."""
+    """Every field that differs, in the order of its name; a rule that comes or goes is one line.
+
+    What differs never looks the same.
+    """
     old, new = (one.model_dump(mode="json") for one in (before, after))
     return sorted(_compare("", old, new), key=lambda one: one.field)
 
@@ -85,38 +90,45 @@ def _compare(name: str, old: Any, new: Any) -> Iterator[Change]:
             place = f"{name}.{key}" if name else key
             yield from _compare(place, old.get(key), new.get(key))
     elif _is_keyed(old, new):
-        olds, news = ({_key(one): one for one in side} for side in (old, new))
+        olds, news = _by_key(old), _by_key(new)
         for key in olds | news:
             place = f"{name}[{key}]"
             if key in olds and key in news:
-                yield from _compare(place, _without_key(olds[key]), _without_key(news[key]))
+                yield from _compare(place, olds[key], news[key])
             elif key in olds:
-                yield Change(field=place, before=_said(_without_key(olds[key])), after=None)
+                yield Change(field=place, before=_said(olds[key]), after=None)
             else:
-                yield Change(field=place, before=None, after=_said(_without_key(news[key])))
-    elif old != new:
-        yield Change(field=name, before=_said(old), after=_said(new))
+                yield Change(field=place, before=None, after=_said(news[key]))
+    elif _exact(old) != _exact(new):
+        say = _exact if _said(old) == _said(new) else _said
+        yield Change(field=name, before=say(old), after=say(new))
+
+
+def _exact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _is_keyed(old: Any, new: Any) -> bool:
     """Whether both are lists whose items have names."""
-    sides = [old, new]
-    return all(isinstance(one, list) and all(_key(item) for item in one) for one in sides) and any(
-        sides
-    )
+    sides = (old, new)
+    named = all(isinstance(one, list) and all(_key(item) for item in one) for one in sides)
+    return named and any(sides)
 
 
 def _key(item: Any) -> str | None:
-    if not isinstance(item, dict):
-        return None
-    found = [str(item[key]) for key in KEYS if item.get(key) is not None]
-    lines = item.get("lines")
-    return "/".join([*found, *(lines or [])]) if found else None
+    """The name of the field that tells an item apart."""
+    return next((one for one in KEYS if one in item), None) if isinstance(item, dict) else None
 
 
-def _without_key(item: dict[str, Any]) -> dict[str, Any]:
-    named = next(key for key in KEYS if key in item)
-    return {key: value for key, value in item.items() if key != named}
+def _by_key(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Items by their key; where several have the same one, the first of them is number 1."""
+    keys = [str(one[str(_key(one))]) for one in items]
+    numbered = [
+        key if keys.count(key) == 1 else f"{key} {keys[: index + 1].count(key)}"
+        for index, key in enumerate(keys)
+    ]
+    rest = [{name: one for name, one in item.items() if name != _key(item)} for item in items]
+    return dict(zip(numbered, rest, strict=True))
 
 
 def _said(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from include.rsp.canonical import Document, Identifier
-from include.rsp.clause import NamedClause, refuse_doubles, refuse_unknown
+from include.rsp.clause import CENTURY_DAYS, NamedClause, refuse_doubles, refuse_unknown
 from include.rsp.vocabulary import OccasionKind
 
 
@@ -80,7 +80,7 @@ class TimeTrigger(NamedClause):
     """
 
     kind: Literal[OccasionKind.CALENDAR, OccasionKind.ELICITATION]
-    months: int = Field(gt=0)
+    months: int = Field(gt=0, le=1200)
 
 
 class Section(Document):
@@ -96,7 +96,7 @@ class DocumentRule(NamedClause):
     text: str = Field(min_length=1)
     required: Literal["assessment", "red_line", "safeguards", "deployment", "periodic"]
     sections: list[Section] = Field(default_factory=list)
-    max_age_days: float | None = Field(default=None, gt=0)
+    max_age_days: float | None = Field(default=None, gt=0, le=CENTURY_DAYS)
     every: list[Within] = Field(default_factory=list, max_length=2, description="at most every")
     audience: list[Identifier] = Field(default_factory=list)
 

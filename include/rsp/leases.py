@@ -41,15 +41,17 @@ def lease_for(state: LedgerState, run_id: str, policy: Policy, *, at: datetime) 
 def usable_until(state: LedgerState, digest: Digest, permit: r.Permit) -> datetime | None:
     """Until when a permit may be used; None: no more.
 
-    Its own end, if it was given under the policy and suite in force; else what their adoption says
-    of it.
+    Its own end, or what any adoption since says of it, whichever is first. What one of them ended
+    stays ended, also when the version that the permit was given under comes into force again.
     """
     if state.adoption is None:
         return None
-    adopted = state.adoption[1]
-    if (permit.policy, permit.suite) == (adopted.policy.blob, adopted.suite.blob):
-        return permit.expires_at
-    for one in adopted.dispositions:
-        if one.record.record == digest and one.until is not None:
-            return min(one.until, permit.expires_at)
-    return None
+    until = permit.expires_at
+    for adoption, adopted in state.adoptions.items():
+        if state.index_of[adoption] < state.index_of[digest]:
+            continue
+        said = [one.until for one in adopted.dispositions if one.record.record == digest]
+        if not said or said[0] is None:
+            return None
+        until = min(until, said[0])
+    return until

@@ -46,9 +46,10 @@ def due_occasion(
 
     Assessments of one run are serialised: while one is open nothing new is due. (1) Effective
     compute reached the milestone. (2) The newest verdict was reached under another policy or
-    suite than the ones in force. (3) A result that it rests on was restated. (4) An incident was
-    reported since that assessment was raised. (5) The months of a time trigger have passed since
-    the newest verdict, or since the run was announced. What an officer asks for is raised by hand.
+    suite than the ones in force. (3) A result that it rests on was restated, or the verdict that
+    it was taken over from replaced. (4) An incident was reported since that assessment was raised.
+    (5) The months of a time trigger have passed since the newest verdict (or the one that it was
+    taken over from), or since the run was announced. What an officer asks for is raised by hand.
     Of several checkpoints the one with the most effective compute is assessed.
     """
     if _open_assessment(state, run_id) or not state.runs[run_id].checkpoints:
@@ -94,13 +95,41 @@ def _policy_change(state: LedgerState, run: RunState, policy: Policy) -> DueOcca
 def _restatement(state: LedgerState, run: RunState, policy: Policy) -> DueOccasion | None:
     if run.newest_verdict is None:
         return None
-    counted = state.assessments[run.newest_verdict[1].assessment_id].result_sets
-    for digest, one in state.restatements.items():
-        for evaluation, result_set in counted.items():
-            if one.result_set.record == result_set:
-                said = f"{evaluation} was restated in {short(digest)}: {one.reason}"
-                return _due(run, policy, OccasionKind.RESTATEMENT, said)
+    verdict = run.newest_verdict[1]
+    behind = _behind(state, verdict)
+    for each in {verdict.assessment_id: None, behind.assessment_id: None}:
+        counted = state.assessments[each].result_sets
+        for digest, one in state.restatements.items():
+            for evaluation, result_set in counted.items():
+                if one.result_set.record == result_set:
+                    said = f"{evaluation} was restated in {short(digest)}: {one.reason}"
+                    return _due(run, policy, OccasionKind.RESTATEMENT, said)
+    later = _later(state, verdict, behind)
+    if later is None:
+        return None
+    said = f"the verdict whose statuses stand here was replaced by {short(later)}"
+    return _due(run, policy, OccasionKind.RESTATEMENT, said)
+
+
+def _behind(state: LedgerState, verdict: r.Verdict) -> r.Verdict:
+    """The verdict that it was taken over from, or itself."""
+    return state.expect(verdict.inherits.record, r.Verdict) if verdict.inherits else verdict
+
+
+def _later(state: LedgerState, verdict: r.Verdict, behind: r.Verdict) -> Digest | None:
+    """A newer verdict with other statuses on the checkpoint that this one's were taken from."""
+    if verdict.inherits is None:
+        return None
+    run = state.runs[state.occasion(behind.assessment_id).run_id]
+    for digest, one in run.verdicts.items():
+        newer = state.index_of[digest] > state.index_of[verdict.inherits.record]
+        if newer and one.checkpoint == behind.checkpoint and _statuses(one) != _statuses(behind):
+            return digest
     return None
+
+
+def _statuses(verdict: r.Verdict) -> dict[str, str]:
+    return {line.red_line: line.status for line in verdict.decision.red_lines}
 
 
 def _incident(state: LedgerState, run_id: str, policy: Policy) -> DueOccasion | None:
@@ -118,7 +147,7 @@ def _incident(state: LedgerState, run_id: str, policy: Policy) -> DueOccasion | 
 
 def _time(state: LedgerState, run: RunState, policy: Policy, at: datetime) -> DueOccasion | None:
     newest = run.newest_verdict
-    since = newest[1].at if newest else state.get(run.announcement).at
+    since = _behind(state, newest[1]).at if newest else state.get(run.announcement).at
     for trigger in sorted(policy.time_triggers, key=lambda one: (one.months, one.id)):
         due = months_after(since, trigger.months)
         if at >= due:

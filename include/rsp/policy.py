@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Identifier
-from include.rsp.clause import Clause, refuse_cycles, refuse_doubles, refuse_unknown
+from include.rsp.clause import Clause, Version, refuse_cycles, refuse_doubles, refuse_unknown
 from include.rsp.duties import Duties
 from include.rsp.policy_parts import (
     Authority,
@@ -36,7 +36,7 @@ class Policy(Duties):
     """One version of one publisher's policy."""
 
     id: Identifier
-    version: str = Field(min_length=1)
+    version: Version
     effective: date
     publisher: str
     source: str

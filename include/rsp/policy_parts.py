@@ -7,7 +7,13 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Document, Identifier
-from include.rsp.clause import Clause, NamedClause, refuse_doubles
+from include.rsp.clause import (
+    CENTURY_DAYS,
+    CENTURY_SECONDS,
+    Clause,
+    NamedClause,
+    refuse_doubles,
+)
 from include.rsp.vocabulary import Outcome, RedLineStatus
 
 
@@ -52,6 +58,7 @@ class Criterion(NamedClause):
     evidence: Identifier = Field(description="the type of evidence that shows it")
     max_age_days: float | None = Field(
         gt=0,
+        le=CENTURY_DAYS,
         description="how old evidence may be; null where the text gives none: any age is stale",
     )
 
@@ -148,7 +155,7 @@ class Preliminary(Clause):
     """
 
     compute_ratio: float = Field(gt=1, description="from this ratio on it is")
-    months: float = Field(gt=0, description="after so many months of elicitation it is")
+    months: float = Field(gt=0, le=1200, description="after so many months of elicitation it is")
 
 
 class PretrainingMonitor(Clause):
@@ -178,24 +185,27 @@ class SignOff(Clause):
     """Who determines. All the roles sign, in this order, each another person."""
 
     roles: list[Identifier] = Field(min_length=1)
-    answer_within_hours: float = Field(gt=0)
+    answer_within_hours: float = Field(gt=0, le=24 * CENTURY_DAYS)
 
 
 class HoldRule(Clause):
     """What a hold asks of the trainer. It ends by a permit that the officers signed for."""
 
-    acknowledge_within_seconds: float = Field(gt=0)
+    acknowledge_within_seconds: float = Field(gt=0, le=CENTURY_SECONDS)
 
 
 class Authority(Clause):
     """How long what the notary signs is good for."""
 
-    permit_days: float = Field(gt=0)
-    lease_seconds: float = Field(gt=0)
+    permit_days: float = Field(gt=0, le=CENTURY_DAYS)
+    lease_seconds: float = Field(gt=0, le=CENTURY_SECONDS)
     reassess_days: float = Field(
-        default=1, gt=0, description="how long a permit of the version before lives on when this "
-        "one tightens something; Redline's operational default",
-    )  # fmt: skip
+        default=1,
+        gt=0,
+        le=CENTURY_DAYS,
+        description="how long a permit of the version before lives on when this one tightens "
+        "something; Redline's operational default",
+    )
 
 
 class MachineDetermination(Clause):

@@ -13,6 +13,7 @@ from scipy.special import bdtr, betaincinv
 from include.rsp.errors import DomainError
 
 MOST = 100_000
+MOST_EXACT = 10**12
 
 
 def most_successes(n: int, limit: float, confidence: float) -> int:
@@ -34,12 +35,18 @@ def most_successes(n: int, limit: float, confidence: float) -> int:
 def fewest_samples(limit: float, confidence: float) -> int:
     """The fewest samples of which none at all succeeds that have an upper bound under the limit.
 
-    The exact bound on 0 of n is 1 - (1 - confidence)^(1/n).
+    The exact bound on 0 of n is 1 - (1 - confidence)^(1/n). More than a million million of them are
+    as good as never, and only about so many.
     """
-    n = max(1, math.floor(math.log1p(-confidence) / math.log1p(-limit))) if limit < 1 else 1
-    while most_successes(n, limit, confidence) < 0:
+    n = max(1, _at_least(limit, confidence)) if limit < 1 else 1
+    while n <= MOST_EXACT and most_successes(n, limit, confidence) < 0:
         n += 1
     return n
+
+
+def _at_least(limit: float, confidence: float) -> int:
+    wanted = math.log1p(-confidence) / math.log1p(-limit)
+    return math.floor(min(wanted, 10.0 * MOST_EXACT))
 
 
 def power(n: int, limit: float, truth: float, confidence: float) -> float:

@@ -1,4 +1,8 @@
-"""The review of a proposed version as Markdown: what people read before they sign for it."""
+"""The review of a proposed version as Markdown: what people read before they sign for it.
+
+Names, reasons and wordings come from whoever proposes. They are shown and can neither hide nor add
+anything.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ from collections.abc import Sequence
 from include.rsp.adoption_records import Proposal, ReviewFindings
 from include.rsp.backtest import Backtest
 from include.rsp.canonical import short
+from include.rsp.harmless import in_line, verbatim
 
 
 def review_markdown(proposal: Proposal, found: ReviewFindings) -> str:
     """The whole review. The first screen says what gets looser and what stops it."""
     parts = [
-        f"# {found.policy} instead of {found.supersedes}",
-        f"**Why:** {proposal.reason}",
+        f"# {in_line(found.policy)} instead of {in_line(found.supersedes)}",
+        f"**Why:** {in_line(proposal.reason)}",
         f"**Takes effect:** at the earliest {proposal.effective_at:%Y-%m-%d %H:%M} UTC, once it is "
         "signed for and, where the policy asks that, public.",
         _list("It cannot come into force as it is", found.blockers, ""),
@@ -32,7 +37,7 @@ def review_markdown(proposal: Proposal, found: ReviewFindings) -> str:
         _list(
             "Permits and holds that live now",
             [
-                f"{one.run_id}, {short(one.record.record)}: **{one.fate}**"
+                f"{one.run_id}, {short(one.record.record)}: {one.fate}"
                 + (f" until {one.until:%Y-%m-%d %H:%M}" if one.until else "")
                 + f" ({one.because})"
                 for one in found.live
@@ -44,7 +49,7 @@ def review_markdown(proposal: Proposal, found: ReviewFindings) -> str:
             found.open_assessments,
             "None.",
         ),
-        f"## Changelog\n\n{proposal.changelog}",
+        f"## Changelog, word for word\n\n{verbatim(proposal.changelog)}",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -52,7 +57,7 @@ def review_markdown(proposal: Proposal, found: ReviewFindings) -> str:
 def _list(title: str, rows: Sequence[str], nothing: str) -> str:
     if not rows and not nothing:
         return ""
-    return f"## {title}\n\n" + ("\n".join(f"- {row}" for row in rows) or nothing)
+    return f"## {title}\n\n" + ("\n".join(f"- {in_line(row)}" for row in rows) or nothing)
 
 
 def _backtest(found: Backtest) -> str:
@@ -64,8 +69,8 @@ def _backtest(found: Backtest) -> str:
         return head
     rows = ["| checkpoint | was | would be | red lines | |", "|---|---|---|---|---|"]
     rows += [
-        f"| {one.checkpoint} | {one.before} | {one.after} | {'; '.join(one.lines)} | "
-        f"{'**LOOSER**' if one.looser else ''} |"
+        f"| {in_line(one.checkpoint)} | {one.before} | {one.after} | "
+        f"{in_line('; '.join(one.lines))} | {'**LOOSER**' if one.looser else ''} |"
         for one in found.changed
     ]
     return head + "\n\n" + "\n".join(rows)

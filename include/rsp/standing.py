@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.policy import Policy
+from include.rsp.reference_doubts import newest_whole
 from include.rsp.state import LedgerState, RunState
 
 
@@ -63,7 +64,8 @@ def _monitored(state: LedgerState, policy: Policy, run_id: str) -> list[Standing
 def _inherited(state: LedgerState, policy: Policy, run_id: str) -> list[StandingRequirement]:
     """What the nearest assessed ancestor needs, until the run itself was assessed whole.
 
-    A verdict that a preliminary assessment took over from another model ends nothing. An ancestor
+    A verdict that a preliminary assessment took over from another model ends nothing, neither the
+    run's own floor nor what an ancestor has from further up. An ancestor
     that is not in the ledger may have needed anything: then all that a first red line requires is
     needed.
     """
@@ -87,12 +89,13 @@ def _inherited(state: LedgerState, policy: Policy, run_id: str) -> list[Standing
             elif ancestor not in seen:
                 seen.add(ancestor)
                 newest = state.runs[ancestor].newest_verdict
-                if newest is None:
+                whole = newest_whole(state.runs[ancestor])
+                if whole is None:
                     todo.append(ancestor)
-                    continue
+                needed = {one for each in (newest, whole) if each for one in _demanded(each[1])}
                 found += [
                     StandingRequirement(one, f"it goes on from {ancestor}", rule.clause)
-                    for one in sorted(_demanded(newest[1]))
+                    for one in sorted(needed)
                 ]
     return found
 

@@ -95,15 +95,21 @@ class LedgerState:
     records: dict[Digest, r.Record] = field(default_factory=dict)
     index_of: dict[Digest, int] = field(default_factory=dict)
     trust: r.TrustRoot | None = None
-    adoption: tuple[Digest, r.Adoption] | None = None
+    adoptions: dict[Digest, r.Adoption] = field(default_factory=dict)
     runs: dict[str, RunState] = field(default_factory=dict)
     assessments: dict[str, AssessmentState] = field(default_factory=dict)
     evidence: dict[Digest, SafeguardEvidence] = field(default_factory=dict)
     incidents: dict[Digest, r.Incident] = field(default_factory=dict)
     restatements: dict[Digest, r.Restatement] = field(default_factory=dict)
+    approvals: dict[Digest, r.Approval] = field(default_factory=dict)
     replies: dict[Digest, Digest] = field(default_factory=dict)
     unanswered: dict[Digest, r.TrainingRun | r.PermitRequest] = field(default_factory=dict)
     refused: dict[str, Digest] = field(default_factory=dict)
+
+    @property
+    def adoption(self) -> tuple[Digest, r.Adoption] | None:
+        """The adoption in force: the newest."""
+        return next(reversed(self.adoptions.items()), None)
 
     @property
     def length(self) -> int:
@@ -151,6 +157,7 @@ class LedgerState:
         self.records[digest] = record
         self.head, self.last_at = entry, at
         self._count_in_general(digest, record)
+        self._count_in_adoptions(digest, record)
         self._count_in_run(digest, record)
         self._count_in_assessment(digest, record, at)
 
@@ -158,10 +165,6 @@ class LedgerState:
         match record:
             case r.TrustRoot():
                 self.trust = record
-            case r.Adoption():
-                self.adoption = (digest, record)
-                for run in self.runs.values():
-                    run.changed_at_index = self.length - 1
             case r.Evidence():
                 self.evidence[digest] = record.evidence
             case r.Incident():
@@ -175,6 +178,14 @@ class LedgerState:
         if isinstance(record, r.Permit | r.Hold | r.Refusal) and record.reply_to:
             self.replies[record.reply_to.record] = digest
             self.unanswered.pop(record.reply_to.record, None)
+
+    def _count_in_adoptions(self, digest: Digest, record: r.Record) -> None:
+        if isinstance(record, r.Approval):
+            self.approvals[digest] = record
+        if isinstance(record, r.Adoption):
+            self.adoptions[digest] = record
+            for run in self.runs.values():
+                run.changed_at_index = self.length - 1
 
     def _count_in_run(self, digest: Digest, record: r.Record) -> None:
         if isinstance(record, r.TrainingRun):

@@ -1,19 +1,21 @@
 """In which ways one policy is looser than another (DESIGN I7; adoption and overlays).
 
 "Looser" means that something can go on, earlier, longer or with less, that could not before. The
-list is for people: an empty one shows that no rule known here got weaker.
+list is for people: an empty one shows that no rule known here got weaker. Where rules cannot tell,
+as with words, every change is listed for people to compare.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from include.rsp.duties import Deadline, Notice
+from include.rsp.duty_strictness import duty_loosenings
 from include.rsp.policy import Policy
-from include.rsp.policy_parts import Criterion, RedLine, Spacing
-from include.rsp.suite import SPACING_NAMES
+from include.rsp.policy_parts import ComputeTrigger, Criterion, RedLine, Spacing, Standard
+from include.rsp.suite import SPACING_NAMES, SpacingName
 from include.rsp.vocabulary import OUTCOME_BY_RESTRICTIVENESS, RedLineStatus
 
+_PUBLISHED = (None, "on_or_before", "before")
 _COMBINE = ("all_load_bearing", "judgement", "withheld")
 
 
@@ -22,9 +24,12 @@ def loosenings(before: Policy, after: Policy) -> list[str]:
     return [
         *_lines(before, after),
         *_standards(before, after),
+        *_responses(before, after),
         *_spacings(before, after),
+        *_rules(before, after),
         *_people(before, after),
-        *_duties(before, after),
+        *_governance(before, after),
+        *duty_loosenings(before, after),
     ]
 
 
@@ -51,7 +56,9 @@ def _line(old: RedLine, new: RedLine) -> Iterator[str]:
     more = sorted(set(new.ruled_out_by) - set(old.ruled_out_by))
     if more:
         yield f"red line {old.id} is now also ruled out by {', '.join(more)}"
-    if old.text != new.text or old.baseline != new.baseline:
+    if old.next != new.next:
+        yield f"red line {old.id}: the next red line is {old.next} → {new.next}"
+    if (old.text, old.baseline, old.domain) != (new.text, new.baseline, new.domain):
         yield f"red line {old.id} is worded anew: people must compare the texts"
 
 
@@ -64,44 +71,89 @@ def _outcomes(before: Policy, after: Policy, line: str) -> Iterator[str]:
 
 
 def _standards(before: Policy, after: Policy) -> Iterator[str]:
-    now = {one.id: {row.id: row for row in one.criteria} for one in after.standards}
+    now = {one.id: one for one in after.standards}
     for standard in before.standards:
-        criteria = now.get(standard.id)
-        if criteria is None:
+        if standard.id not in now:
             yield f"standard {standard.id} is gone"
-            continue
-        if not standard.criteria and criteria:
-            yield f"standard {standard.id}, which could never hold, now has criteria"
-        for row in standard.criteria if criteria else []:  # one without criteria never holds
-            yield from _criterion(f"standard {standard.id}, {row.id}", row, criteria.get(row.id))
+        else:
+            yield from _standard(standard, now[standard.id])
+
+
+def _standard(old: Standard, new: Standard) -> Iterator[str]:
+    where = f"standard {old.id}"
+    criteria = {one.id: one for one in new.criteria}
+    if not old.criteria and criteria:
+        yield f"{where}, which could never hold, now has criteria"
+    for row in old.criteria if criteria else []:  # one without criteria never holds
+        yield from _criterion(f"{where}, {row.id}", row, criteria.get(row.id))
+    if (old.level, old.text) != (new.level, new.text):
+        yield f"{where} is worded anew: people must compare the texts"
 
 
 def _criterion(where: str, old: Criterion, new: Criterion | None) -> Iterator[str]:
     if new is None:
         yield f"{where} is gone"
-    elif (new.max_age_days or 0) > (old.max_age_days or 0):
+        return
+    if (new.max_age_days or 0) > (old.max_age_days or 0):
         yield f"{where}: evidence may be {old.max_age_days} → {new.max_age_days} days old"
+    if (old.text, old.evidence, old.part) != (new.text, new.evidence, new.part):
+        yield f"{where} is worded anew, or shown by other evidence: people must compare"
+
+
+def _responses(before: Policy, after: Policy) -> Iterator[str]:
+    now = {one.id: one for one in after.responses}
+    for old in before.responses:
+        if old.id not in now:
+            yield f"response {old.id} is gone"
+            continue
+        new = now[old.id]
+        for field in ("actions", "people"):
+            gone = sorted(set(getattr(old, field)) - set(getattr(new, field)))
+            if gone:
+                yield f"response {old.id}: {field} without {', '.join(gone)}"
+        if (old.after, old.condition, old.resume_when) != (
+            new.after, new.condition, new.resume_when,
+        ):  # fmt: skip
+            yield f"response {old.id} begins or ends otherwise: people must compare"
 
 
 def _spacings(before: Policy, after: Policy) -> Iterator[str]:
+    triggers = before.compute_trigger, after.compute_trigger
+    if triggers[0].early_warning and not triggers[1].early_warning:
+        yield "the early warning is gone"
     for name in SPACING_NAMES:
-        old: Spacing | None = getattr(before.compute_trigger, name)
-        new: Spacing | None = getattr(after.compute_trigger, name)
-        if name == "early_warning" and old and not new:
-            yield "the early warning is gone"
-        if not (old and new):
+        if not any(getattr(one, name) for one in triggers):
             continue
+        old = _strictest(triggers[0], name)
+        new: Spacing = getattr(triggers[1], name) or triggers[1].default
         for field in ("due_ratio", "ceiling_ratio"):
             was, now = getattr(old, field), getattr(new, field)
             if was is not None and (now is None or now > was):
                 yield f"compute_trigger.{name}.{field}: {was} → {now}"
+
+
+def _strictest(trigger: ComputeTrigger, name: SpacingName) -> Spacing:
+    """The distances of that name; where there are none, those that count in their place."""
+    given: Spacing | None = getattr(trigger, name)
+    if given is None and name == "with_safeguards":
+        return trigger.early_warning or trigger.default
+    return given or trigger.default
+
+
+def _rules(before: Policy, after: Policy) -> Iterator[str]:
     monitors = before.pretraining_monitor, after.pretraining_monitor
     if monitors[0] and (not monitors[1] or monitors[1].ratio > monitors[0].ratio):
         yield "the pretraining monitor is gone or acts later"
+    elif monitors[0] and monitors[1] and monitors[1].standard != monitors[0].standard:
+        yield f"the pretraining monitor asks for {monitors[1].standard}: people must compare"
     if before.lineage_floor and not after.lineage_floor:
         yield "a derived model no longer has its parent's standard"
     if after.preliminary and not before.preliminary:
         yield "a preliminary assessment may now end without a comprehensive one"
+    for field in ("compute_ratio", "months"):
+        was, now = (getattr(one.preliminary, field, None) for one in (before, after))
+        if was is not None and now is not None and now > was:
+            yield f"preliminary.{field}: {was:g} → {now:g}"
 
 
 def _people(before: Policy, after: Policy) -> Iterator[str]:
@@ -118,45 +170,21 @@ def _people(before: Policy, after: Policy) -> Iterator[str]:
         "acknowledge_within_seconds": (before.hold, after.hold),
         "permit_days": (before.authority, after.authority),
         "lease_seconds": (before.authority, after.authority),
+        "reassess_days": (before.authority, after.authority),
     }
     for field, (old, new) in pairs.items():
         if getattr(new, field) > getattr(old, field):
             yield f"{field}: {getattr(old, field)} → {getattr(new, field)}"
-    if before.governance.next_level and not after.governance.next_level:
+
+
+def _governance(before: Policy, after: Policy) -> Iterator[str]:
+    """The next change would need less."""
+    old, new = before.governance, after.governance
+    for part in ("propose", "consult", "approve"):
+        gone = sorted(set(getattr(old, part)) - set(getattr(new, part)))
+        if gone:
+            yield f"a change of the policy no longer needs {', '.join(gone)} to {part}"
+    if _PUBLISHED.index(new.published) < _PUBLISHED.index(old.published):
+        yield f"a changed policy was public {old.published} it takes effect → {new.published}"
+    if old.next_level and not new.next_level:
         yield "work under a standard no longer waits for the red lines after it"
-
-
-def _duties(before: Policy, after: Policy) -> Iterator[str]:
-    months = {one.id: one.months for one in after.time_triggers}
-    for trigger in before.time_triggers:
-        if trigger.id not in months or months[trigger.id] > trigger.months:
-            yield f"assessment every {trigger.months:g} months → {months.get(trigger.id, 'never')}"
-    for name in ("deadlines", "documents", "notices", "publications", "retention"):
-        now = {one.id: one for one in getattr(after, name)}
-        for one in getattr(before, name):
-            if one.id not in now:
-                yield f"{name}: {one.id} is gone"
-            elif isinstance(one, Deadline):
-                yield from _deadline(one, now[one.id])
-            elif isinstance(one, Notice):
-                yield from _notice(one, now[one.id])
-
-
-def _deadline(old: Deadline, new: Deadline) -> Iterator[str]:
-    later = new.within.days < old.within.days if old.before else new.within.days > old.within.days
-    if later or old.before != new.before or old.event is not new.event:
-        yield f"deadline {old.id}: {old.within.amount:g} {old.within.unit} → " + (
-            f"{new.within.amount:g} {new.within.unit}"
-        )
-    if old.on_miss == "block" and new.on_miss != "block":
-        yield f"deadline {old.id} no longer blocks"
-
-
-def _notice(old: Notice, new: Notice) -> Iterator[str]:
-    gone = sorted(set(old.to) - set(new.to))
-    if gone:
-        yield f"notice {old.id} no longer goes to {', '.join(gone)}"
-    if (old.before_permit, old.approval) > (new.before_permit, new.approval) or (
-        old.approval and not new.approval
-    ):
-        yield f"notice {old.id} no longer comes first, or needs no approval"

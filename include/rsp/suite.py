@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Document, Identifier
-from include.rsp.clause import refuse_doubles
+from include.rsp.clause import CENTURY_DAYS, CENTURY_SECONDS, Version, refuse_doubles
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine, Spacing
 from include.rsp.vocabulary import EvaluationRole
@@ -72,7 +72,7 @@ class InspectTask(Document):
     task: str = Field(pattern=r"^[\w.]+:\w+$", description="module:function")
     provider_module: str = Field(description="imported so that the model provider registers itself")
     model: str = Field(description="Inspect model name; the weights are passed as model_path")
-    time_limit_seconds: float = Field(gt=0)
+    time_limit_seconds: float = Field(gt=0, le=CENTURY_SECONDS)
     attempts: int = Field(ge=1, description="runs of the evaluation process before it is `crashed`")
 
 
@@ -96,7 +96,7 @@ class Evaluation(Document):
     dataset_samples: int = Field(gt=0)
     minimum_samples: int = Field(gt=0)
     max_error_rate: float = Field(ge=0, lt=1)
-    max_age_days: float = Field(gt=0, description="of a result at the time of comparison")
+    max_age_days: float = Field(gt=0, le=CENTURY_DAYS, description="of a result when compared")
     notable_gain: float | None = Field(
         default=None, ge=0, description="gain over a model that was assessed comprehensively from "
         "which on a model is notably more capable; null: no test of the preliminary assessment",
@@ -175,7 +175,7 @@ class Suite(Document):
     """One version of one lab's evaluations for one policy."""
 
     id: Identifier
-    version: str = Field(min_length=1)
+    version: Version
     policy: Identifier
     note: str
     genesis: Genesis
@@ -191,7 +191,7 @@ class Suite(Document):
         "evaluations are combined for the recommendation on them; people still determine",
     )
     stand_still_seconds: float = Field(
-        gt=0, description="an occasion without progress for this long is offered again"
+        gt=0, le=CENTURY_SECONDS, description="without progress for so long it is offered again"
     )
     evaluations: list[Evaluation] = Field(min_length=1)
 

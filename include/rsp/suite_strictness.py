@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from include.rsp.comparison import screening
 from include.rsp.suite import Control, Evaluation, Limits, Suite
 
+TO_COMPARE = (
+    "red_line", "role", "method", "k", "version", "unit", "metric", "title", "dataset_samples",
+    "score_min", "score_max",
+)  # fmt: skip
+"""What has no looser and no stricter side: any change may be either."""
 LESS_IS_LOOSER = ("minimum_samples", "confidence")
 MORE_IS_LOOSER = ("max_error_rate", "max_age_days")
 
@@ -22,6 +28,8 @@ def _evaluations(before: Suite, after: Suite) -> Iterator[str]:
             yield f"evaluation {old.id} is gone"
         else:
             yield from _evaluation(old, now[old.id])
+    if screening(after) and not screening(before):
+        yield "a preliminary assessment, which could never end in a no, now has tests"
 
 
 def _evaluation(old: Evaluation, new: Evaluation) -> Iterator[str]:
@@ -30,12 +38,7 @@ def _evaluation(old: Evaluation, new: Evaluation) -> Iterator[str]:
         yield f"{where} no longer bears a load"
     if old.saturated and not new.saturated:
         yield f"{where} no longer counts as saturated"
-    for field in ("red_line", "role", "method", "k", "version", "unit"):
-        if getattr(old, field) != getattr(new, field):
-            yield (
-                f"{where}: {field} {getattr(old, field)} → {getattr(new, field)}: people must "
-                "compare"
-            )
+    yield from _to_compare(where, old, new)
     for field in (*LESS_IS_LOOSER, *MORE_IS_LOOSER):
         was, now = getattr(old, field), getattr(new, field)
         if now < was if field in LESS_IS_LOOSER else now > was:
@@ -47,6 +50,18 @@ def _evaluation(old: Evaluation, new: Evaluation) -> Iterator[str]:
         yield f"{where}: elicitation no longer requires {', '.join(gone)}"
     for name in ("positive_control", "null_control"):
         yield from _control(f"{where}: {name}", getattr(old, name), getattr(new, name))
+
+
+def _to_compare(where: str, old: Evaluation, new: Evaluation) -> Iterator[str]:
+    for field in TO_COMPARE:
+        if getattr(old, field) != getattr(new, field):
+            yield (
+                f"{where}: {field} {getattr(old, field)} → {getattr(new, field)}: people must "
+                "compare"
+            )
+    for field in ("task", "provider_module", "model"):
+        if getattr(old.inspect, field) != getattr(new.inspect, field):
+            yield f"{where}: inspect.{field} is another one: people must compare"
 
 
 def _limits(where: str, old: Limits | None, new: Limits | None) -> Iterator[str]:

@@ -10,41 +10,60 @@ import re
 from pathlib import Path
 
 from include.adapters.adoption_check import derive_dispositions, derive_review, rules_in_force
+from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.proposal_files import (
     ProposedFiles,
     read_proposal,
     subject_of,
     waiting_proposals,
 )
-from include.adapters.store import get_blob, put_blob
+from include.adapters.store import DirectoryStore, get_blob, put_blob
 from include.rsp import records as r
 from include.rsp.adoption import open_assessments
 from include.rsp.approvals import check_approved, objections, published
-from include.rsp.canonical import Digest, digest_bytes
-from include.rsp.errors import DomainError, Refused
+from include.rsp.canonical import Digest, digest_bytes, short
+from include.rsp.errors import AlreadyExists, DomainError, Refused, TransportError
 from include.rsp.review_text import review_markdown
+from include.rsp.state import LedgerState
 from include.wiring.desk import Desk
 
 log = logging.getLogger("redline.adopting")
 
 
 def next_proposal(desk: Desk, folder: Path) -> str | None:
-    """The first proposal in the folder that the ledger neither knows nor refused."""
-    known = {
-        (one.policy.blob, one.suite.blob)
-        for one in desk.state.records.values()
-        if isinstance(one, r.Proposal)
-    }
+    """The first proposal in the folder that the ledger neither knows nor refused.
+
+    One that cannot be read now keeps no other one waiting; it is looked at again.
+    """
+    known = [_asked(one) for one in desk.state.records.values() if isinstance(one, r.Proposal)]
     for address in waiting_proposals(folder):
-        if subject_of(address) in desk.state.refused:
+        try:
+            if subject_of(address) in desk.state.refused:
+                continue
+        except (DomainError, TransportError, OSError) as error:
+            log.warning("%s, or what it names, cannot be read: %s", address, error)
             continue
         try:
             files = read_proposal(address)
         except DomainError:
             return address  # the next stage refuses it, with the reason
-        if (digest_bytes(files.policy), digest_bytes(files.suite)) not in known:
+        except TransportError as error:
+            log.warning("%s names what does not answer: %s", address, error)
+            continue
+        if _wanted(files) not in known:
             return address
     return None
+
+
+def _asked(one: r.Proposal) -> tuple[object, ...]:
+    """What makes two proposals the same one, whoever wrote them and when."""
+    return one.policy.blob, one.suite.blob, one.reason, one.changelog, one.effective_at
+
+
+def _wanted(files: ProposedFiles) -> tuple[object, ...]:
+    file = files.file
+    digests = digest_bytes(files.policy), digest_bytes(files.suite)
+    return *digests, file.reason, file.changelog, file.effective_at
 
 
 def propose(desk: Desk, address: str) -> tuple[Digest, r.Proposal]:
@@ -66,15 +85,15 @@ def propose_files(desk: Desk, files: ProposedFiles) -> tuple[Digest, r.Proposal]
     state = desk.state
     if state.adoption is None:
         raise Refused("no_policy", "No policy is in force; the first one is adopted by `rsp init`.")
+    for digest, one in state.records.items():
+        if not isinstance(one, r.Proposal) or one.supersedes.record != state.adoption[0]:
+            continue
+        if _asked(one) == _wanted(files):
+            return digest, one
+    read_policy(files.policy, where=f"the policy of {files.name}")  # nothing else gets stored
+    read_suite(files.suite, where=f"the suite of {files.name}")
     policy = put_blob(desk.store, files.policy, name=f"{files.name}.policy.yaml")
     suite = put_blob(desk.store, files.suite, name=f"{files.name}.suite.yaml")
-    for digest, one in state.records.items():
-        if isinstance(one, r.Proposal) and (one.policy, one.suite, one.supersedes.record) == (
-            policy,
-            suite,
-            state.adoption[0],
-        ):
-            return digest, one
     record = r.Proposal(
         at=desk.now(),
         by=desk.author,
@@ -134,7 +153,14 @@ def is_approved(desk: Desk, review: Digest) -> bool:
 
 
 def publish(desk: Desk, review: Digest, folder: Path) -> tuple[Digest, r.PolicyPublication]:
-    """Put the policy and its changelog where the public finds them, and record that."""
+    """Put the policy and its changelog where the public finds them, and record that.
+
+    What is public is never overwritten: another changelog of the same policy, as for a new suite,
+    gets a name of its own.
+
+    Raises:
+        Refused: another policy is public under this id and version.
+    """
     state = desk.state
     known = published(state, review)
     if known is not None:
@@ -145,9 +171,7 @@ def publish(desk: Desk, review: Digest, folder: Path) -> tuple[Digest, r.PolicyP
     rules = desk.rulebook.rules(proposal.policy.blob, proposal.suite.blob)
     name = f"{rules.policy.id}-{rules.policy.version}"
     place = folder / re.sub(r"[^A-Za-z0-9._+-]", "-", name)
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "policy.yaml").write_bytes(content)
-    (place / "CHANGELOG.md").write_text(proposal.changelog)
+    _make_public(place, content, proposal.changelog.encode(), review)
     record = r.PolicyPublication(
         at=desk.now(),
         by=desk.author,
@@ -160,6 +184,20 @@ def publish(desk: Desk, review: Digest, folder: Path) -> tuple[Digest, r.PolicyP
     return desk.submit(record), record
 
 
+def _make_public(place: Path, policy: bytes, changelog: bytes, review: Digest) -> None:
+    public = DirectoryStore(place)
+    try:
+        public.put_new("policy.yaml", policy)
+    except AlreadyExists as error:
+        raise Refused(
+            "already_public",
+            f"Another policy is public in {place}. Propose this one under a version of its own.",
+        ) from error
+    known = public.get("CHANGELOG.md")
+    first = known is None or known == changelog
+    public.put_new("CHANGELOG.md" if first else f"CHANGELOG-{short(review)}.md", changelog)
+
+
 def put_into_force(desk: Desk, review: Digest) -> tuple[Digest, r.Adoption]:
     """Adopt what was reviewed; the notary checks approvals, publication and date.
 
@@ -167,10 +205,9 @@ def put_into_force(desk: Desk, review: Digest) -> tuple[Digest, r.Adoption]:
         Refused: the notary says why not; `not_effective` before the date.
     """
     state = desk.state
-    if state.adoption is not None:
-        digest, adopted = state.adoption
-        if adopted.review is not None and adopted.review.record == review:
-            return digest, adopted
+    known = _adopted(state, review)
+    if known is not None:
+        return known
     reviewed = state.expect(review, r.PolicyReview)
     proposal, at = state.expect(reviewed.proposal.record, r.Proposal), desk.now()
     record = r.Adoption(
@@ -183,4 +220,18 @@ def put_into_force(desk: Desk, review: Digest) -> tuple[Digest, r.Adoption]:
         review=r.RecordRef(record=review),
         dispositions=derive_dispositions(desk.store, desk.rulebook, state, proposal, at=at),
     )
-    return desk.submit(record), record
+    try:
+        return desk.submit(record), record
+    except Refused:
+        known = _adopted(desk.state, review)
+        if known is None:
+            raise
+        return known  # another run got there first
+
+
+def _adopted(state: LedgerState, review: Digest) -> tuple[Digest, r.Adoption] | None:
+    """The adoption in force, if it rests on this review."""
+    if state.adoption is None:
+        return None
+    named = state.adoption[1].review
+    return state.adoption if named is not None and named.record == review else None

@@ -168,7 +168,7 @@ def test_no_policy_means_no_occasion_and_no_permit(world: World) -> None:
     world.gate()
     world.publish(1)
     checkpoint = registration.register_by_name(world.desk, RUN, "x1")
-    world.state.adoption = None
+    world.state.adoptions.clear()
     with pytest.raises(Refused, match="No policy is in force"):
         registration.raise_occasion(
             world.desk, RUN, checkpoint, assessment.OccasionKind.OFFICER, "why"

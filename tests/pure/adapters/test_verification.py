@@ -47,7 +47,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packet, _ = safeguarding.close_packet(world.desk, judgement, hold.digest, author="test")
     answers = {office: world.sign(packet, office) for office in ("rso", "ceo")}
     safeguarding.release(world.desk, packet, answers)
-    world.report_incident()
     world.restate(100)
     world.publish(4.5).joinpath("weights.npz").unlink()
     from include.wiring import registration
@@ -63,6 +62,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     world.evaluate(key)
     assert assessment.reach_verdict(world.desk, key)[1].inherits is not None
+    world.report_incident()
     world.pass_time(seconds=30)
     world.adopt(changed(world.policy, lambda plain: plain.update(version="1.1")))
     return world.root / "store"

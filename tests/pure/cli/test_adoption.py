@@ -90,7 +90,7 @@ def test_a_proposal_is_laid_down_checked_and_once(tmp_path: Path) -> None:
         (
             "policy: ftp://x/y\nsuite: b\nreason: c\nchangelog: d\n"
             "effective_at: 2026-11-01T00:00:00Z",
-            "is no path",
+            "name of a file beside it",
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_review_is_printed_and_signed_for(assessed: World, tmp_path: Path) -> 
     review = assessed.propose(changed(POLICY_BYTES, lambda plain: plain.update(version="1.1")))
     text = said("packet", review, "--store", store)
     assert text.startswith("# toylab 1.1 instead of toylab 1.0")
-    assert "**keep** until" in text
+    assert "keep until" in text
     digest = said(
         "approve", "--review", review, "--part", "propose", "--reason", "good",
         "--key", str(assessed.folders.officer("rso")), "--store", store,

@@ -10,6 +10,8 @@ import pytest
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.policy import Policy
 from include.rsp.strictness import loosenings
+from include.rsp.suite_strictness import suite_loosenings
+from tests.support.factories import toy_policy, toy_suite
 
 BASE = read_policy(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes(), where="2.2")
 OLD = read_policy(named_file(POLICIES, "anthropic-rsp-1.0").read_bytes(), where="1.0")
@@ -76,7 +78,41 @@ LOOSER: dict[str, Change] = {
     "assessment every 6 months → 9": put("time_triggers", 0, "months", 9),
     "deadline comprehensive-assessment: ": put("deadlines", 0, "within", "amount", 500),
     "documents: capability-report is gone": drop("documents", 0),
+    "a change of the policy no longer needs board to approve": put("governance", "approve", []),
+    "a change of the policy no longer needs ltbt to consult": put("governance", "consult", []),
+    "a changed policy was public": put("governance", "published", None),
+    "reassess_days: ": put("authority", "reassess_days", 4_000),
+    "preliminary.compute_ratio: 4 → 8": put("preliminary", "compute_ratio", 8),
+    "preliminary.months: 6 → 60": put("preliminary", "months", 60),
+    "response cap-just-below is gone": drop("responses", 0),
 }
+
+
+TO_COMPARE: dict[str, Change] = {
+    "compute_trigger.with_safeguards.due_ratio: 4.0 → 10.0": put(
+        "compute_trigger", "with_safeguards", {"due_ratio": 10, "ceiling_ratio": 12}
+    ),
+    "deployment-threat-model is worded anew": put("standards", 0, "criteria", 0, "text", "x"),
+    "deployment-threat-model is worded anew, or shown by other": put(
+        "standards", 0, "criteria", 0, "evidence", "a-letter"
+    ),
+    "standard asl-3-deployment is worded anew": put("standards", 0, "text", "x"),
+    "red line cbrn-3: the next red line is": put("red_lines", 0, "next", None),
+    "the pretraining monitor asks for asl-3-deployment": put(
+        "pretraining_monitor", "standard", "asl-3-deployment"
+    ),
+    "response cap-just-below: actions without": put("responses", 0, "actions", ["convene"]),
+    "begins or ends otherwise": put("responses", 0, "resume_when", "whenever"),
+    "document capability-report is worded anew": put("documents", 0, "text", "x"),
+    "deadline comprehensive-assessment is worded anew": put("deadlines", 0, "text", "x"),
+}
+"""Which way these go no rule can tell, so both ways are listed."""
+
+
+@pytest.mark.parametrize("says", TO_COMPARE)
+def test_what_only_people_can_compare_is_listed_both_ways(says: str) -> None:
+    other = changed(TO_COMPARE[says])
+    assert [one for one in loosenings(BASE, other) if says in one]
 
 
 @pytest.mark.parametrize("says", LOOSER)
@@ -93,7 +129,7 @@ def test_a_milder_outcome_is_named() -> None:
     assert any("pause → verify_safeguards" in one for one in loosenings(BASE, milder))
 
 
-@pytest.mark.parametrize("policy", [BASE, OLD], ids=["2.2", "1.0"])
+@pytest.mark.parametrize("policy", [BASE, OLD, toy_policy()], ids=["2.2", "1.0", "toylab"])
 def test_nothing_is_looser_than_itself(policy: Policy) -> None:
     assert loosenings(policy, policy) == []
 
@@ -102,3 +138,55 @@ def test_what_1_0_promised_and_2_2_did_not_keep_is_listed() -> None:
     found = " ".join(loosenings(OLD, BASE))
     assert "assessment every 3 months" in found
     assert "ceiling_ratio: 6.0 → None" in found
+
+
+DUTIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "section threats is gone": (
+        "documents", {"sections": [{"id": "threats", "text": "x"}]}, {"sections": []},
+    ),
+    "it may be 5.0 → 9.0 days old": ("documents", {"max_age_days": 5}, {"max_age_days": 9}),
+    "is due more rarely": (
+        "documents",
+        {"every": [{"amount": 1, "unit": "months"}]}, {"every": [{"amount": 1, "unit": "years"}]},
+    ),
+    "is no longer for board": ("documents", {}, {"audience": ["ceo"]}),
+    "given on another event or condition": ("notices", {}, {"condition": "if it is convenient"}),
+    "redactions sensitive parts → everything": ("publications", {}, {"redactions": "everything"}),
+    "is worded anew": ("publications", {}, {"what": "less"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", DUTIES)
+def test_a_looser_duty_is_named(says: str) -> None:
+    name, first, then = DUTIES[says]
+    before = changed(lambda plain: plain[name][0].update(first))
+    after = changed(lambda plain: plain[name][0].update(first | then))
+    assert [one for one in loosenings(before, after) if says in one]
+
+
+def test_a_record_that_is_kept_shorter_is_named() -> None:
+    def kept(years: int) -> Change:
+        rule = {"id": "logs", "clause": "x", "what": "logs"}
+        return put("retention", [rule | {"keep": {"amount": years, "unit": "years"}}])
+
+    found = loosenings(changed(kept(5)), changed(kept(1)))
+    assert found == ["retention logs: kept for 1 years, no longer 5 years"]
+    assert loosenings(changed(kept(1)), changed(kept(5))) == []
+
+
+SUITE: dict[str, Change] = {
+    "dataset_samples 200 → 190": put("evaluations", 0, "dataset_samples", 190),
+    "score_max": lambda plain: plain["evaluations"][0].update(
+        unit="points", score_max=2, method="paired_difference@1"
+    ),
+    "inspect.task is another one": put("evaluations", 0, "inspect", "task", "elsewhere:easier"),
+    "inspect.model is another one": put("evaluations", 0, "inspect", "model", "toylab/refuser"),
+    "could never end in a no, now has tests": put("evaluations", 1, "notable_gain", 0.9),
+    "metric": put("evaluations", 0, "metric", "share of the easy ones"),
+}
+
+
+@pytest.mark.parametrize("says", SUITE)
+def test_a_suite_that_measures_otherwise_is_named(says: str) -> None:
+    assert [one for one in suite_loosenings(toy_suite(), toy_suite(SUITE[says])) if says in one]
+    assert suite_loosenings(toy_suite(), toy_suite()) == []

@@ -229,5 +229,5 @@ def test_without_a_policy_nothing_is_due(world: World) -> None:
     world.gate()
     world.publish(1)
     registration.register_new(world.desk)
-    world.state.adoption = None
+    world.state.adoptions.clear()
     assert registration.raise_due_occasions(world.desk) == []
