@@ -13,7 +13,7 @@ from typing import Any
 
 from include.adapters.policy_files import read_policy, read_suite
 from include.rsp.canonical import canonical_bytes
-from include.rsp.suite import problems_between
+from include.rsp.suite_fit import problems_between
 from tests.support.stored_packets import (
     PACKETS,
     Expected,

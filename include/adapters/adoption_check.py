@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from include.adapters import signing
@@ -14,13 +15,13 @@ from include.rsp.adoption_records import Disposition, ReviewFindings
 from include.rsp.approvals import check_approved, check_effective, check_published, wanted
 from include.rsp.attestation import Predicate
 from include.rsp.authority import Rules
-from include.rsp.backtest import redecide
-from include.rsp.canonical import Document, digest_bytes
+from include.rsp.backtest import Redecided, backtest, redecide
+from include.rsp.canonical import Digest, Document, digest_bytes
 from include.rsp.difference import differences
 from include.rsp.errors import Refused
 from include.rsp.review_text import review_markdown
 from include.rsp.state import LedgerState
-from include.rsp.suite import problems_between
+from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import KeyRole
 
 
@@ -58,7 +59,8 @@ def check_next(store: Store, rulebook: RuleBook, state: LedgerState, record: r.A
 
     It is admitted only if (1) it names a review of just this policy and suite; (2) the reviewed
     proposal supersedes what is in force, and nothing blocks it; (3) it is approved, (4) public in
-    time, and (5) its date has come; (6) what it says of live permits and holds follows.
+    time, and (5) its date has come; (6) no past decision gets looser that the signers did not see
+    do so; (7) what it says of live permits and holds follows.
     """
     if record.review is None or record.signatures:
         raise Refused(
@@ -77,9 +79,17 @@ def check_next(store: Store, rulebook: RuleBook, state: LedgerState, record: r.A
     check_approved(state, now.policy, digest)  # (3)
     check_published(state, now.policy, digest, at=record.at)  # (4)
     check_effective(proposal, at=record.at)  # (5)
-    if record.dispositions != derive_dispositions(
-        store, rulebook, state, proposal, at=record.at
-    ):  # (6)
+    again = _redecided(store, rulebook, state, proposal)
+    seen = reviewed.findings.backtest.changed
+    unseen = [one for one in backtest(again).changed if one.looser and one not in seen]
+    if unseen:  # (6)
+        raise Refused(
+            "review_stale",
+            f"Since the review {unseen[0].checkpoint} was decided, which would get looser "
+            f"({unseen[0].before} → {unseen[0].after}); nobody signed for that. Propose the "
+            "version again, with another date.",
+        )
+    if record.dispositions != _dispositions(rulebook, state, proposal, again, at=record.at):  # (7)
         raise Refused("not_derivable", "Permits or holds changed since. Put it into force again.")
 
 
@@ -137,8 +147,26 @@ def derive_dispositions(
     store: Store, rulebook: RuleBook, state: LedgerState, proposal: r.Proposal, *, at: datetime
 ) -> list[Disposition]:
     """What becomes of every permit and hold that lives now."""
+    again = _redecided(store, rulebook, state, proposal)
+    return _dispositions(rulebook, state, proposal, again, at=at)
+
+
+def _redecided(
+    store: Store, rulebook: RuleBook, state: LedgerState, proposal: r.Proposal
+) -> dict[Digest, Redecided]:
     proposed = rulebook.rules(proposal.policy.blob, proposal.suite.blob)
-    again = redecide(proposed.policy, proposed.suite, past_decisions(store, state))
+    return redecide(proposed.policy, proposed.suite, past_decisions(store, state))
+
+
+def _dispositions(
+    rulebook: RuleBook,
+    state: LedgerState,
+    proposal: r.Proposal,
+    again: Mapping[Digest, Redecided],
+    *,
+    at: datetime,
+) -> list[Disposition]:
+    proposed = rulebook.rules(proposal.policy.blob, proposal.suite.blob)
     return live_authority(state, rules_in_force(rulebook, state), proposed, again, at=at)
 
 

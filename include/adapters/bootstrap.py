@@ -18,7 +18,7 @@ from include.rsp.attestation import Predicate, statement
 from include.rsp.canonical import Digest, canonical_bytes, iso
 from include.rsp.errors import InvalidDocument
 from include.rsp.reading import parse_record
-from include.rsp.suite import problems_between
+from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import KeyRole
 
 NOTARY_KEYS = (KeyRole.LEDGER, KeyRole.PERMIT, KeyRole.HOLD)

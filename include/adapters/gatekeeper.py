@@ -150,6 +150,12 @@ class Gatekeeper:
             )
         if record.reference is None and record.grounds not in ([], found.grounds):
             raise Refused("not_derivable", "The plan's grounds do not follow from the ledger.")
+        if not state.index_of[record.occasion.record] <= record.ledger_index < state.length:
+            raise Refused(
+                "stale_index",
+                f"The plan saw the ledger up to {record.ledger_index} (expected from its occasion "
+                f"at {state.index_of[record.occasion.record]} to {state.length - 1}).",
+            )
         first = rules.suite.evaluations if record.reference is None else screening(rules.suite)
         if record.evaluations != [one.id for one in first]:
             raise Refused(

@@ -19,7 +19,8 @@ from include.rsp.errors import InvalidDocument
 from include.rsp.overlay import Overlay, lay
 from include.rsp.policy import Policy
 from include.rsp.strictness import loosenings
-from include.rsp.suite import Suite, problems_between
+from include.rsp.suite import Suite
+from include.rsp.suite_fit import problems_between
 
 INCLUDE = Path(__file__).resolve().parents[1]
 POLICIES = INCLUDE / "policies"

@@ -16,7 +16,8 @@ from include.rsp.decision import Decision, decide
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.results import Sample
-from include.rsp.suite import Evaluation, Suite, problems_between
+from include.rsp.suite import Evaluation, Suite
+from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import (
     OUTCOME_BY_RESTRICTIVENESS,
     Finding,

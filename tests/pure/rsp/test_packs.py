@@ -14,7 +14,8 @@ from include.rsp.duties import Event
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.safeguards import judge_standard
-from include.rsp.suite import Suite, problems_between, spacing_of
+from include.rsp.suite import Suite, spacing_of
+from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus
 from tests.support.factories import (
     CHECKPOINT,

@@ -7,8 +7,17 @@ import pytest
 
 from include.adapters.policy_files import POLICIES, SUITES, named_file, read_policy, read_suite
 from include.rsp.errors import InvalidDocument
-from include.rsp.suite import problems_between, spacing_of
-from tests.support.factories import POLICY_BYTES, SUITE_BYTES, changed, toy_policy, toy_suite
+from include.rsp.suite import spacing_of
+from include.rsp.suite_fit import problems_between
+from tests.support.factories import (
+    POLICY_BYTES,
+    SUITE_BYTES,
+    changed,
+    toy_policy,
+    toy_suite,
+    with_a_screening_test,
+    with_preliminary,
+)
 
 FAR = {"rule_out": 1.2, "rule_in": 1.2, "buffer": 0.1}
 DEADLINE = {"id": "soon", "clause": "1", "text": "x", "within": {"amount": 1, "unit": "days"}}
@@ -239,3 +248,19 @@ def test_the_fewest_samples_that_are_asked_for_can_rule_out() -> None:
     for count, problems in ((6, 0), (5, 1)):
         suite = toy_suite(set_at("evaluations", 0, "minimum_samples", to=count))
         assert len(problems_between(toy_policy(), suite)) == problems
+
+
+def test_a_preliminary_assessment_has_a_test_for_each_red_line() -> None:
+    def two_lines(plain: dict[str, Any]) -> None:
+        with_preliminary(plain)
+        plain["red_lines"].append(plain["red_lines"][0] | {"id": "other"})
+
+    def screened(plain: dict[str, Any]) -> None:
+        with_a_screening_test(plain)
+        plain["evaluations"].append(plain["evaluations"][0] | {"id": "more", "red_line": "other"})
+
+    problems = problems_between(toy_policy(two_lines), toy_suite(screened))
+    assert len(problems) == 1
+    assert "'other' has no evaluation with a notable_gain" in problems[0]
+    assert problems_between(toy_policy(with_preliminary), toy_suite(with_a_screening_test)) == []
+    assert problems_between(toy_policy(with_preliminary), toy_suite()) == []

@@ -424,6 +424,25 @@ def test_the_backtest_names_the_verdicts_that_change(world: World) -> None:
     assert row.lines == ["addition-2: crossed → ruled_out (verify_safeguards → continue)"]
 
 
+def test_what_got_looser_since_the_review_was_signed_by_nobody(world: World) -> None:
+    world.gate()
+    world.assess(1)
+    review = world.propose(changed(POLICY_BYTES, version), changed(SUITE_BYTES, looser_limit))
+    world.approve_all(review)
+    world.assess(4, addition=150)  # crossed now, ruled out under the version that was reviewed
+    world.pass_time(seconds=1)
+    assert code_of(lambda: adopting.put_into_force(world.desk, review)) == "review_stale"
+    again = world.propose(
+        changed(POLICY_BYTES, version),
+        changed(SUITE_BYTES, looser_limit),
+        effective_at=world.now + timedelta(seconds=1),
+    )
+    assert world.state.expect(again, r.PolicyReview).findings.backtest.loosened == 1
+    world.approve_all(again)
+    world.pass_time(seconds=2)
+    adopting.put_into_force(world.desk, again)
+
+
 def test_work_under_a_standard_waits_for_the_red_lines_after_it(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -21,7 +21,7 @@ from include.rsp.canonical import digest_of
 from include.rsp.errors import InvalidDocument, Refused
 from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
-from include.rsp.suite import problems_between
+from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome
 from include.wiring import assessment, registration, safeguarding
 from tests.pure.wiring.test_notary_refusals import (
