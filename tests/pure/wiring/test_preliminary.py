@@ -184,7 +184,8 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
     key = due(asking, 4)
     honest = r.Plan(
         at=asking.now, by="mallory", stamp=asking.desk.stamp, assessment_id=key,
-        occasion=r.RecordRef(record=asking.state.assessments[key].occasion), ledger_index=asking.state.length - 1,
+        occasion=r.RecordRef(record=asking.state.assessments[key].occasion),
+        ledger_index=asking.state.length - 1,
         evaluations=EVERY,
     )  # fmt: skip
     (reference,) = asking.state.runs[RUN].verdicts
