@@ -33,7 +33,6 @@ class ProposedFiles:
     """A proposal with the bytes of the files that it names."""
 
     name: str
-    subject: str
     file: ProposalFile
     policy: bytes
     suite: bytes
@@ -65,7 +64,6 @@ def read_proposal(address: str) -> ProposedFiles:
     file = read_document(ProposalFile, content, where=address, kind="proposal")
     return ProposedFiles(
         name=Path(address).name.removesuffix(ENDING),
-        subject=subject_of(address),
         file=file,
         policy=read_address(_beside(address, file.policy)),
         suite=read_address(_beside(address, file.suite)),

@@ -10,19 +10,15 @@ from typing import Annotated
 import typer
 import yaml
 
-from include.adapters.policy_files import (
-    POLICIES,
-    SUITES,
-    bytes_of,
-    named_file,
-    read_together,
-)
+from include.adapters.policy_files import POLICIES, SUITES, bytes_of, read_together
+from include.cli.policy import path_of
 from include.rsp.adoption_records import ApprovalPart
-from include.rsp.errors import InvalidDocument
+from include.rsp.errors import InvalidDocument, Refused
 
 Store = Annotated[
     str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 PLACE = ".redline/store"
 
 
@@ -30,7 +26,7 @@ def backtest_command(
     policy: Annotated[str, typer.Option(help="name in include/policies, or a YAML file")],
     suite: Annotated[str, typer.Option(help="name in include/suites, or a YAML file")],
     store: Store = PLACE,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Decide every past assessment of a store again under another policy and suite.
 
@@ -41,12 +37,15 @@ def backtest_command(
     from include.adapters.store import open_store
     from include.rsp.backtest import backtest, redecide
 
-    law, added = read_together(_path(POLICIES, policy), _path(SUITES, suite))
+    law, added = read_together(path_of(POLICIES, policy), path_of(SUITES, suite))
     opened = open_store(store)
     past = past_decisions(opened, LedgerReader(opened).refresh())
     found = backtest(redecide(law, added, past))
     if not found.decisions:
-        raise InvalidDocument(f"No assessment in {store} has a verdict: nothing can be tested.")
+        raise InvalidDocument(
+            f"No assessment in {store} has a verdict: nothing can be tested. Is it the right "
+            "store? `rsp log --store …` lists what it holds."
+        )
     if as_json:
         typer.echo(
             json.dumps(found.model_dump(mode="json") | {"loosened": found.loosened}, indent=1)
@@ -70,6 +69,7 @@ def approve(
     reason: Annotated[str, typer.Option(help="why")],
     object_: Annotated[bool, typer.Option("--object/--agree", help="you object")] = False,
     store: Store = PLACE,
+    as_json: AsJson = False,
 ) -> None:
     """Say what you think of a reviewed proposal, signed with your own key.
 
@@ -78,8 +78,10 @@ def approve(
     """
     from include.adapters.bootstrap import approval
     from include.adapters.ledger import LedgerReader, write_record
+    from include.adapters.rederivation import RuleBook
     from include.adapters.signing import KeyFile
     from include.adapters.store import open_store
+    from include.rsp.approvals import wanted
     from include.rsp.records import PolicyReview
 
     opened = open_store(store)
@@ -91,7 +93,16 @@ def approve(
         state.trust, KeyFile(key), review, part=part, reason=reason,
         decision="object" if object_ else "agree", at=datetime.now(UTC),
     )  # fmt: skip
-    typer.echo(write_record(opened, record))
+    rules = RuleBook(opened).in_force(state)
+    rights = wanted(rules.policy) if rules else []
+    if (record.part, record.office) not in rights:
+        raise Refused(
+            "wrong_office",
+            f"The {record.office} has no say as {part} (expected one of "
+            f"{[f'{office} as {right}' for right, office in rights]}). Nothing was written.",
+        )
+    digest = write_record(opened, record)
+    typer.echo(json.dumps({"record": digest}) if as_json else digest)
 
 
 def propose(
@@ -103,32 +114,27 @@ def propose(
     effective_at: Annotated[
         datetime | None, typer.Option(help="earliest time of effect, UTC; now if left out")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Lay a proposal into the folder that `adopt_policy` watches, after checking it."""
-    from include.adapters.proposal_files import ENDING
+    from include.adapters.proposal_files import ENDING, ProposalFile
+    from include.rsp.canonical import digest_of, short
 
-    files = _path(POLICIES, policy), _path(SUITES, suite)
+    files = path_of(POLICIES, policy), path_of(SUITES, suite)
     law, _ = read_together(*files)
-    name = f"{law.id}-{law.version}"
-    to.mkdir(parents=True, exist_ok=True)
+    contents = [bytes_of(path).decode() for path in files]
+    when = (effective_at or datetime.now(UTC)).replace(tzinfo=UTC)
+    plain = {"reason": reason, "changelog": changelog, "effective_at": when.isoformat()}
+    name = f"{law.id}-{law.version}-{short(digest_of({**plain, 'files': contents}))}"
+    plain = {"policy": f"{name}.policy.yaml", "suite": f"{name}.suite.yaml", **plain}
+    ProposalFile.model_validate(plain)  # before anything is written
     proposal = to / f"{name}{ENDING}"
     if proposal.exists():
-        raise InvalidDocument(f"{proposal} is there already. Give the version another number.")
-    when = (effective_at or datetime.now(UTC)).replace(tzinfo=UTC)
-    for path, part in zip(files, ("policy", "suite"), strict=True):
-        (to / f"{name}.{part}.yaml").write_bytes(bytes_of(path))
-    plain = {
-        "policy": f"{name}.policy.yaml",
-        "suite": f"{name}.suite.yaml",
-        "reason": reason,
-        "changelog": changelog,
-        "effective_at": when.isoformat(),
-    }
+        raise InvalidDocument(f"{proposal} is there already, just so. Nothing was written.")
+    to.mkdir(parents=True, exist_ok=True)
+    for named, content in zip((plain["policy"], plain["suite"]), contents, strict=True):
+        (to / named).write_text(content)
     beside = to / f".{proposal.name}"
     beside.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     beside.rename(proposal)
-    typer.echo(str(proposal))
-
-
-def _path(folder: Path, name: str) -> Path:
-    return Path(name) if name.endswith(".yaml") else named_file(folder, name)
+    typer.echo(json.dumps({"proposal": str(proposal)}) if as_json else str(proposal))

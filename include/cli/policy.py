@@ -25,17 +25,19 @@ from include.adapters.proposal_files import ProposalFile
 from include.rsp.canonical import Document
 from include.rsp.difference import differences
 from include.rsp.duties import Duties
-from include.rsp.errors import InvalidDocument
+from include.rsp.errors import DomainError, InvalidDocument
 from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
+from include.rsp.power import minimum_detectable_effect
 from include.rsp.published import PublishedRules
 from include.rsp.strictness import loosenings
-from include.rsp.suite import Suite
+from include.rsp.suite import Evaluation, Suite
 from include.rsp.suite_strictness import suite_loosenings
 
 app = typer.Typer(help="Check, show and compare policies.", no_args_is_help=True)
 
 Named = Annotated[str, typer.Argument(help="name in include/policies, or a YAML file")]
+POWER = 0.9
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -68,20 +70,51 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Read a policy (and a suite beside it) and say everything that is wrong. Exit 3: something."""
-    found = _policy(policy)
-    if suite is not None:
-        files = path_of(POLICIES, policy), path_of(SUITES, suite)
-        read_together(*files)
-        if store is not None:
-            refuse_changed(store, files)
-    elif store is not None:
-        raise InvalidDocument("--store needs --suite: both were adopted together.")
+    try:
+        found, added = _checked(policy, suite, store)
+    except DomainError as error:
+        if as_json:
+            typer.echo(json.dumps({"policy": policy, "problems": [str(error)]}, indent=1))
+            raise typer.Exit(3) from error
+        raise
+    power = [power_of(one) for one in added.evaluations if one.load_bearing] if added else []
     if as_json:
-        typer.echo(json.dumps({"policy": found.id, "version": found.version, "problems": []}))
+        plain = {"policy": found.id, "version": found.version, "problems": [], "power": power}
+        typer.echo(json.dumps(plain, indent=1))
         return
     typer.echo(
         f"{found.id} {found.version}: {len(found.red_lines)} red lines, "
         f"{len(found.standards)} standards, nothing wrong."
+    )
+    for line in power:
+        typer.echo(line)
+
+
+def _checked(policy: str, suite: str | None, store: str | None) -> tuple[Policy, Suite | None]:
+    """The policy, and the suite if one was named; raises for everything that is wrong."""
+    if suite is None:
+        if store is not None:
+            raise InvalidDocument("--store needs --suite: both were adopted together.")
+        return _policy(policy), None
+    files = path_of(POLICIES, policy), path_of(SUITES, suite)
+    found, added = read_together(*files)
+    if store is not None:
+        refuse_changed(store, files)
+    return found, added
+
+
+def power_of(evaluation: Evaluation) -> str:
+    """How far under its limit the truth has to be for a load-bearing evaluation to rule out."""
+    limits, n = evaluation.limits, evaluation.dataset_samples
+    if evaluation.method != "clopper_pearson@1" or limits is None:
+        return f"{evaluation.id}: the power of {evaluation.method} is not worked out here"
+    limit = limits.rule_out - limits.buffer
+    gap = minimum_detectable_effect(n, limit, evaluation.confidence, POWER)
+    if gap >= limit:
+        return f"{evaluation.id}: no true share is ruled out by {n} samples in {POWER:.0%} of cases"
+    return (
+        f"{evaluation.id}: {n} samples rule out a true share of up to {limit - gap:.3f} in "
+        f"{POWER:.0%} of cases (limit less buffer: {limit:g})"
     )
 
 

@@ -82,9 +82,27 @@ def blockers(state: LedgerState, now: Policy, proposed: Policy) -> list[str]:
         for one in offices_of(proposed)
         if one not in with_key
     ]
-    if not (now.governance.propose or now.governance.approve):
-        found.append(f"{_name(now)} names nobody who proposes or approves a change")
+    found += [
+        f"{_name(one)} names nobody who proposes or approves a change: it could never be replaced"
+        for one in (now, proposed)
+        if not (one.governance.propose or one.governance.approve)
+    ]
+    named = proposed.governance
+    for together in (proposed.sign_off.roles, [*named.propose, *named.consult, *named.approve]):
+        found += _held_by_one(keys, together)
     return found
+
+
+def _held_by_one(keys: Sequence[r.KeyEntry], offices: Sequence[str]) -> list[str]:
+    """Offices that have to be distinct people and are not."""
+    holders = {one.office: one.holder for one in keys if one.role is KeyRole.OFFICER}
+    people = [(office, holders[office]) for office in dict.fromkeys(offices) if office in holders]
+    return [
+        f"{one} and {other} are one person ({holder}), and have to be two"
+        for index, (one, holder) in enumerate(people)
+        for other, also in people[index + 1 :]
+        if holder == also
+    ]
 
 
 def live_authority(

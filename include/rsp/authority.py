@@ -109,7 +109,7 @@ def answer_request(
     until = at + timedelta(days=rules.policy.authority.permit_days)
     standing = standing_requirements(state, rules.policy, request.run_id)
     if not continues or standing:
-        _check_next_level(rules.policy, verdict.decision)
+        _check_next_level(rules.policy, verdict.decision, [one.standard for one in standing])
         evidence_until = check_safeguards(state, request, rules.policy, at)  # (5)
         until = min(until, evidence_until or at)
     checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
@@ -200,9 +200,14 @@ def _check_newest(
         )
 
 
-def _check_next_level(policy: Policy, decision: Decision) -> None:
+def _check_next_level(policy: Policy, decision: Decision, standing: list[str]) -> None:
     """No work under a standard before the red lines after it are published."""
-    demanding = [line.red_line for line in decision.red_lines if line.demands]
+    asked = {line.red_line for line in decision.red_lines if line.demands}
+    demanding = [
+        line.id
+        for line in policy.red_lines
+        if line.id in asked or (line.decides and {*line.required_standards} & {*standing})
+    ]
     gaps = lines_without_next(policy, demanding)
     rule = policy.governance.next_level
     if gaps and rule is not None:

@@ -6,6 +6,7 @@ from include.rsp import records as r
 from include.rsp.canonical import short
 from include.rsp.finding import EvaluationFinding
 from include.rsp.forecast import Forecast
+from include.rsp.harmless import in_line
 from include.rsp.policy import Policy
 from include.rsp.state import LedgerState
 
@@ -48,14 +49,14 @@ def _holds(state: LedgerState, run_id: str) -> str:
     in_force = state.runs[run_id].holds_in_force
     if not in_force:
         return ""
-    lines = [f"- {short(digest)}: {_plain(one.reason)}" for digest, one in in_force.items()]
+    lines = [f"- {short(digest)}: {in_line(one.reason)}" for digest, one in in_force.items()]
     return "## Holds in force; the permit would end all of them\n\n" + "\n".join(lines)
 
 
 def _red_lines(verdict: r.Verdict) -> str:
     rows = ["| red line | status | because | rule |", "|---|---|---|---|"]
     rows += [
-        f"| {line.red_line} | **{line.status}** | {_plain(line.because)} | {line.clause} |"
+        f"| {line.red_line} | **{line.status}** | {in_line(line.because)} | {line.clause} |"
         for line in verdict.decision.red_lines
     ]
     return "\n".join(rows)
@@ -73,19 +74,11 @@ def _safeguards(state: LedgerState, judgement_digest: str | None) -> str:
             "|---|---|---|---|",
         ]
         lines += [
-            f"| {row.criterion} ({row.clause}) | **{row.outcome}** | {_plain(row.because)} | "
+            f"| {row.criterion} ({row.clause}) | **{row.outcome}** | {in_line(row.because)} | "
             f"{short(row.evidence) if row.evidence else '-'} |"
             for row in standard.criteria
         ]
     return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Text that may come from an evaluator, made harmless inside a Markdown table."""
-    kept = "".join(one if one.isprintable() else " " for one in text)
-    for sign in "\\`*_[]<>|#":
-        kept = kept.replace(sign, " " if sign in "|<>" else "\\" + sign)
-    return kept[:400]
 
 
 def _number(value: float | None) -> str:
@@ -95,10 +88,11 @@ def _number(value: float | None) -> str:
 def finding_row(one: EvaluationFinding) -> str:
     """One row of the findings table."""
     limit = "-" if one.rule_out is None else f"{one.rule_out} - {one.buffer}"
+    problems = in_line("; ".join(one.problems)) or "-"
     return (
         f"| {one.evaluation} ({one.role}) | {one.finding or 'reported'} | {_number(one.value)} | "
         f"{_number(one.lower)} to {_number(one.upper)} | {limit} | {one.n} | "
-        f"{one.method}, {one.confidence:.0%} one-sided | {_plain('; '.join(one.problems)) or '-'} |"
+        f"{one.method}, {one.confidence:.0%} one-sided | {problems} |"
     )
 
 
@@ -148,7 +142,7 @@ def forecast_row(one: Forecast) -> str:
         for name, at in (("predicted", one.reached_at), ("upper bound", one.upper_reached_at))
         if at is not None
     ]
-    note = "; ".join([_plain(one.note), *meets] if one.note else meets) or "-"
+    note = "; ".join([in_line(one.note), *meets] if one.note else meets) or "-"
     return f"| {line} | {where} | {predicted} | {headroom} | {note} |"
 
 

@@ -5,6 +5,7 @@ Every stage writes one record and is harmless to repeat: if the record is there 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from pathlib import Path
@@ -75,8 +76,8 @@ def propose(desk: Desk, address: str) -> tuple[Digest, r.Proposal]:
     try:
         return propose_files(desk, read_proposal(address))
     except DomainError as error:
-        if Path(address).is_file():
-            desk.refuse(subject_of(address), error)
+        with contextlib.suppress(DomainError, TransportError, OSError):
+            desk.refuse(subject_of(address), error)  # what cannot be read has no content to refuse
         raise
 
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.3
 
 
-class CheckpointFolderTrigger(BaseEventTrigger):
-    """Fires whenever a checkpoint's manifest appears in the folder."""
+class FolderTrigger(BaseEventTrigger):
+    """Fires whenever a file of a pattern appears in a folder of the settings."""
 
-    pattern = "*/*/manifest.json"
+    pattern: str
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """No arguments: the folder is a setting of the machine."""
@@ -35,7 +35,7 @@ class CheckpointFolderTrigger(BaseEventTrigger):
 
     def folder(self) -> Path:
         """Where to look."""
-        return Settings.from_environment().checkpoints
+        raise NotImplementedError
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Compare the names of what is there; fire on every new one."""
@@ -52,7 +52,17 @@ class CheckpointFolderTrigger(BaseEventTrigger):
         return {str(path.relative_to(folder)) for path in folder.glob(self.pattern)}
 
 
-class ProposalFolderTrigger(CheckpointFolderTrigger):
+class CheckpointFolderTrigger(FolderTrigger):
+    """Fires whenever a checkpoint's manifest appears in the folder."""
+
+    pattern = "*/*/manifest.json"
+
+    def folder(self) -> Path:
+        """Where to look."""
+        return Settings.from_environment().checkpoints
+
+
+class ProposalFolderTrigger(FolderTrigger):
     """Fires whenever a proposed policy lands in the folder."""
 
     pattern = "*.proposal.yaml"
@@ -162,6 +172,8 @@ def _settled(reader: LedgerReader, rulebook: RuleBook, review: str) -> bool:
         return False
     if rules is None or state.adoption is None:
         return False
+    if reviewed.findings.blockers:
+        return True  # it cannot come into force: nobody should sign for it
     other = proposal.supersedes.record != state.adoption[0]
     against = approvals.objections(state, rules.policy, review)
     return other or bool(against) or not approvals.missing(state, rules.policy, review)

@@ -254,7 +254,7 @@ class World:
             "effective_at": self.now,
         } | changes
         file = ProposalFile.model_validate(plain)
-        files = ProposedFiles("test", "proposal test", file, policy, suite or self.suite)
+        files = ProposedFiles("test", file, policy, suite or self.suite)
         return adopting.review(self.desk, adopting.propose_files(self.desk, files)[0])[0]
 
     def approve(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from include.adapters.proposal_files import read_proposal, waiting_proposals
@@ -64,6 +65,7 @@ def test_nothing_to_test_is_no_clean_backtest(tmp_path: Path) -> None:
 def test_a_proposal_is_laid_down_checked_and_once(tmp_path: Path) -> None:
     policy, suite = files(tmp_path, lambda plain: plain.update(version="1.1"))
     words = ["policy", "propose", policy, "--suite", suite, "--reason", "why", "--changelog", "a"]
+    words += ["--effective-at", "2026-12-01T00:00:00"]
     path = said(*words, "--to", str(tmp_path / "proposals")).strip()
     assert waiting_proposals(tmp_path / "proposals") == [path]
     found = read_proposal(path)
@@ -71,6 +73,11 @@ def test_a_proposal_is_laid_down_checked_and_once(tmp_path: Path) -> None:
     assert found.file.effective_at.tzinfo is not None
     with pytest.raises(InvalidDocument, match="is there already"):
         said(*words, "--to", str(tmp_path / "proposals"))
+    later = said(*words[:-1], "2026-12-02T00:00:00", "--to", str(tmp_path / "proposals")).strip()
+    assert waiting_proposals(tmp_path / "proposals") == sorted([path, later])
+    with pytest.raises(ValidationError, match="reason"):
+        said(*words, "--reason", "", "--to", str(tmp_path / "empty"))
+    assert not (tmp_path / "empty").exists()
     Path(policy).write_text("levels: []")
     with pytest.raises(InvalidDocument):
         said(*words, "--to", str(tmp_path / "others"))
@@ -112,6 +119,13 @@ def test_a_review_is_printed_and_signed_for(assessed: World, tmp_path: Path) -> 
         "--key", str(assessed.folders.officer("rso")), "--store", store,
     ).strip()  # fmt: skip
     assert digest.startswith("sha256:")
+    before = sorted((assessed.root / "store").rglob("*"))
+    with pytest.raises(Refused, match=r"rso has no say as approve .*ceo as approve"):
+        said(
+            "approve", "--review", review, "--part", "approve", "--reason", "good",
+            "--key", str(assessed.folders.officer("rso")), "--store", store,
+        )  # fmt: skip
+    assert sorted((assessed.root / "store").rglob("*")) == before
     with pytest.raises(InvalidDocument, match="no officer's"):
         said(
             "approve", "--review", review, "--part", "propose", "--reason", "good",

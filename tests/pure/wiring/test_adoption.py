@@ -12,6 +12,7 @@ from include.adapters.adoption_check import check_unchanged
 from include.adapters.signing import KeyFile
 from include.adapters.verification import verify_store
 from include.rsp import records as r
+from include.rsp.adoption import blockers
 from include.rsp.adoption_records import ApprovalPart, Fate
 from include.rsp.authority import Rules
 from include.rsp.errors import Refused
@@ -270,6 +271,41 @@ def test_a_policy_in_which_nobody_approves_cannot_be_replaced(
     review = world.propose(changed(world.policy, version))
     assert "nobody" in world.state.expect(review, r.PolicyReview).findings.blockers[0]
     assert code_of(lambda: adopting.put_into_force(world.desk, review)) == "blocked"
+
+
+def test_a_version_that_nobody_could_ever_replace_is_blocked(world: World) -> None:
+    def nobody(plain: dict[str, Any]) -> None:
+        version(plain)
+        plain["governance"] |= {"propose": [], "approve": []}
+
+    review = world.propose(changed(POLICY_BYTES, nobody))
+    (found,) = world.state.expect(review, r.PolicyReview).findings.blockers
+    assert found.startswith("toylab 1.1 names nobody who proposes or approves")
+
+
+def test_two_offices_of_one_person_block_a_version(world: World) -> None:
+    state = world.state
+    assert state.trust is not None
+    one = [key.model_copy(update={"holder": "ada"}) for key in state.trust.keys]
+    state.trust = state.trust.model_copy(update={"keys": one})
+    found = blockers(state, toy_policy(), toy_policy(version))
+    assert found[0] == "rso and ceo are one person (ada), and have to be two"
+
+
+def test_nobody_waits_for_signatures_under_what_is_blocked(world: World) -> None:
+    from include.adapters.ledger import LedgerReader
+    from include.adapters.rederivation import RuleBook
+    from include.wiring.triggers import _settled
+
+    blocked = world.propose(
+        changed(
+            POLICY_BYTES, lambda p: (version(p), p["governance"].update(propose=[], approve=[]))
+        )
+    )
+    fine = world.propose(changed(POLICY_BYTES, lambda plain: plain.update(version="1.2")))
+    reader, rulebook = LedgerReader(world.store), RuleBook(world.store)
+    assert _settled(reader, rulebook, blocked)
+    assert not _settled(reader, rulebook, fine)
 
 
 def test_only_one_of_two_proposals_supersedes_what_is_in_force(world: World) -> None:
