@@ -297,11 +297,11 @@ def test_nobody_waits_for_signatures_under_what_is_blocked(world: World) -> None
     from include.adapters.rederivation import RuleBook
     from include.wiring.triggers import _settled
 
-    blocked = world.propose(
-        changed(
-            POLICY_BYTES, lambda p: (version(p), p["governance"].update(propose=[], approve=[]))
-        )
-    )
+    def nobody(plain: dict[str, Any]) -> None:
+        version(plain)
+        plain["governance"] |= {"propose": [], "approve": []}
+
+    blocked = world.propose(changed(POLICY_BYTES, nobody))
     fine = world.propose(changed(POLICY_BYTES, lambda plain: plain.update(version="1.2")))
     reader, rulebook = LedgerReader(world.store), RuleBook(world.store)
     assert _settled(reader, rulebook, blocked)
