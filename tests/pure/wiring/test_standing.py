@@ -165,3 +165,26 @@ def test_without_these_rules_nobody_is_held(world: World) -> None:
     crossed(world)
     another(world, 4, parent="sha256:" + "e" * 64)
     assert holds(world) == []
+
+
+def test_a_standard_that_a_standing_rule_asks_for_waits_for_the_next_red_lines_as_well(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    def and_next_level(plain: dict[str, Any]) -> None:
+        with_rules(plain)
+        plain["governance"]["next_level"] = {"clause": "toylab 6.1"}
+
+    world = World(tmp_path_factory.mktemp("world"), policy=changed(POLICY_BYTES, and_next_level))
+    world.add_evidence()
+    crossed(world)
+    another(world, 2)  # the standard holds, so the monitor orders no hold
+    (key,) = [
+        one
+        for one in registration.raise_due_occasions(world.desk)
+        if world.state.occasion(one).run_id == OTHER
+    ]
+    world.evaluate(key)
+    assert assessment.reach_verdict(world.desk, key)[1].decision.recommendation is Outcome.CONTINUE
+    with pytest.raises(Refused) as caught:
+        assessment.request_permit(world.desk, key)
+    assert caught.value.code == "next_level_unpublished"
