@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -86,10 +87,10 @@ class Gatekeeper:
     def _check_claim(self, state: LedgerState, record: r.Record) -> None:
         checks: dict[type[r.Record], Callable[[LedgerState, Any], None]] = {
             r.Adoption: self._check_adoption,
-            r.Proposal: self._check_proposal,
-            r.PolicyReview: self._check_review,
-            r.Approval: self._check_approval,
-            r.PolicyPublication: self._check_publication,
+            r.Proposal: partial(adoption.check_proposal, self.rulebook),
+            r.PolicyReview: partial(adoption.check_review, self.store, self.rulebook),
+            r.Approval: partial(adoption.check_approval, self.rulebook),
+            r.PolicyPublication: partial(adoption.check_publication, self.rulebook),
             r.Checkpoint: self._check_checkpoint,
             r.Plan: self._check_plan,
             r.Preliminary: self._check_preliminary,
@@ -111,18 +112,6 @@ class Gatekeeper:
             adoption.check_first(self.rulebook, state, record)
         else:
             adoption.check_next(self.store, self.rulebook, state, record)
-
-    def _check_proposal(self, state: LedgerState, record: r.Proposal) -> None:
-        adoption.check_proposal(self.rulebook, state, record)
-
-    def _check_review(self, state: LedgerState, record: r.PolicyReview) -> None:
-        adoption.check_review(self.store, self.rulebook, state, record)
-
-    def _check_approval(self, state: LedgerState, record: r.Approval) -> None:
-        adoption.check_approval(self.rulebook, state, record)
-
-    def _check_publication(self, state: LedgerState, record: r.PolicyPublication) -> None:
-        adoption.check_publication(self.rulebook, state, record)
 
     def _check_checkpoint(self, _: LedgerState, record: r.Checkpoint) -> None:
         content = get_blob(self.store, record.manifest_file.blob)
