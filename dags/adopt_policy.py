@@ -2,8 +2,8 @@
 
 **Question:** What would this version change, and who approves it?
 
-**Runs when:** a proposal (`*.proposal.yaml`) lands in the proposals folder (watcher, and an hourly
-sweep), or by hand with the path or address of one.
+**Runs when:** a proposal (`*.proposal.yaml`) lands in the proposals folder (watcher, and a sweep
+every ten minutes), or by hand with the path or address of one.
 
 **Reads and writes:** the proposal with its policy and suite, every past assessment with its
 evidence; proposal, policy_review, policy_publication and adoption records.
@@ -27,7 +27,7 @@ from include.wiring.operators import WaitForApprovals
 
 @dag(
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"), assets=[PROPOSAL_FOLDER]
+        timetable=CronTriggerTimetable("*/10 * * * *", timezone="UTC"), assets=[PROPOSAL_FOLDER]
     ),
     doc_md=__doc__,
     catchup=False,

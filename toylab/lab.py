@@ -26,10 +26,14 @@ def main() -> int:
         stop_trainer(layout)
         stack.down(options.home, options.port)
         return 0
+    proposals = layout.checkpoints.parent / "proposals"
+    proposals.mkdir(parents=True, exist_ok=True)
     handle = stack.start(layout, (), print)
     write_evidence(layout, AT_HAND)
     start_trainer(layout)
     print(f"UI: {handle.base_url}   users and passwords: {layout.users_file}")
+    print(f"store: {layout.store}   officers' keys: {layout.keys / 'officers'}")
+    print(f"proposed policies: {proposals}")
     print(f"trainer: {layout.home / 'trainer' / 'events.jsonl'}   stop all with: make down")
     return 0
 

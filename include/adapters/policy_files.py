@@ -174,8 +174,18 @@ def _there(message: str, place: Place, text: str) -> tuple[int, str]:
 
 
 def explain(error: ValidationError) -> str:
-    """One part per wrong field: where, what was expected, what stood there."""
-    return "; ".join(_in_words(item) for item in error.errors())
+    """One part per wrong field: where, what was expected, what stood there.
+
+    The same thing wrong in many items of a list is said once.
+    """
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for item in error.errors():
+        place = tuple("*" if isinstance(part, int) else part for part in item["loc"])
+        alike.setdefault((*place, item["msg"]), []).append(_in_words(item))
+    return "; ".join(
+        said[0] + (f" and {len(said) - 1} more like it" if len(said) > 1 else "")
+        for said in alike.values()
+    )
 
 
 def _in_words(item: ErrorDetails) -> str:

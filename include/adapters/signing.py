@@ -34,7 +34,7 @@ class KeyFile:
             private = load_pem_private_key(path.read_bytes(), password=None)
         except (OSError, ValueError) as error:
             raise InvalidDocument(
-                f"No private key can be read from {path}: {error}. Make one with `rsp init`."
+                f"No private key can be read from {path}: {error}. Check the path."
             ) from error
         self.signer = CryptoSigner(private)
         self.public = private.public_key()

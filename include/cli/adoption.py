@@ -11,9 +11,10 @@ import typer
 import yaml
 
 from include.adapters.policy_files import POLICIES, SUITES, bytes_of, read_together
+from include.cli.opened import ledger_of, record_named
 from include.cli.policy import path_of
 from include.rsp.adoption_records import ApprovalPart
-from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.errors import InvalidDocument
 
 Store = Annotated[
     str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
@@ -32,14 +33,12 @@ def backtest_command(
 
     Prints the verdicts that change and which of them get looser. It records nothing.
     """
-    from include.adapters.ledger import LedgerReader
     from include.adapters.past_decisions import past_decisions
-    from include.adapters.store import open_store
     from include.rsp.backtest import backtest, redecide
 
     law, added = read_together(path_of(POLICIES, policy), path_of(SUITES, suite))
-    opened = open_store(store)
-    past = past_decisions(opened, LedgerReader(opened).refresh())
+    opened, state = ledger_of(store)
+    past = past_decisions(opened, state)
     found = backtest(redecide(law, added, past))
     if not found.decisions:
         raise InvalidDocument(
@@ -63,7 +62,7 @@ def backtest_command(
 
 
 def approve(
-    review: Annotated[str, typer.Option(help="full digest of the policy review")],
+    review: Annotated[str, typer.Option(help="digest of the policy review, or its first digits")],
     part: Annotated[ApprovalPart, typer.Option(help="in which right you speak")],
     key: Annotated[Path, typer.Option(help="your private key; it names your office")],
     reason: Annotated[str, typer.Option(help="why")],
@@ -77,32 +76,29 @@ def approve(
     then those who approve. An objection of a proposer or approver ends the proposal.
     """
     from include.adapters.bootstrap import approval
-    from include.adapters.ledger import LedgerReader, write_record
+    from include.adapters.ledger import write_record
     from include.adapters.rederivation import RuleBook
     from include.adapters.signing import KeyFile
-    from include.adapters.store import open_store
-    from include.rsp.approvals import wanted
+    from include.rsp.approvals import check_turn, still_to_speak
     from include.rsp.records import PolicyReview
 
-    opened = open_store(store)
-    state = LedgerReader(opened).refresh()
-    state.expect(review, PolicyReview)
-    if state.trust is None:
-        raise InvalidDocument(f"{store} has no trust root.")
+    opened, state = ledger_of(store)
+    digest, reviewed = record_named(state, review)
+    rules = RuleBook(opened).in_force(state)
+    if not isinstance(reviewed, PolicyReview) or rules is None or state.trust is None:
+        raise InvalidDocument(f"{digest} is a {reviewed.kind} (expected a policy_review).")
     record = approval(
-        state.trust, KeyFile(key), review, part=part, reason=reason,
+        state.trust, KeyFile(key), digest, part=part, reason=reason,
         decision="object" if object_ else "agree", at=datetime.now(UTC),
     )  # fmt: skip
-    rules = RuleBook(opened).in_force(state)
-    rights = wanted(rules.policy) if rules else []
-    if (record.part, record.office) not in rights:
-        raise Refused(
-            "wrong_office",
-            f"The {record.office} has no say as {part} (expected one of "
-            f"{[f'{office} as {right}' for right, office in rights]}). Nothing was written.",
-        )
-    digest = write_record(opened, record)
-    typer.echo(json.dumps({"record": digest}) if as_json else digest)
+    check_turn(state, rules.policy, reviewed, record)
+    written = write_record(opened, record)
+    left = still_to_speak(state, rules.policy, digest, but=record)
+    if as_json:
+        typer.echo(json.dumps({"record": written, "still_to_speak": left}))
+        return
+    typer.echo(written)
+    typer.echo(f"Still to speak: {', '.join(left) or 'nobody'}.")
 
 
 def propose(
@@ -131,7 +127,11 @@ def propose(
     proposal = to / f"{name}{ENDING}"
     if proposal.exists():
         raise InvalidDocument(f"{proposal} is there already, just so. Nothing was written.")
-    to.mkdir(parents=True, exist_ok=True)
+    if not to.is_dir():
+        raise InvalidDocument(
+            f"The folder {to} is not there (expected the one that adopt_policy watches, "
+            "REDLINE_PROPOSALS; the lab's is .redline/lab/proposals). Nothing was written."
+        )
     for named, content in zip((plain["policy"], plain["suite"]), contents, strict=True):
         (to / named).write_text(content)
     beside = to / f".{proposal.name}"

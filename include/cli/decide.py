@@ -70,5 +70,7 @@ def _moment(text: str | None) -> datetime:
             f"--at {text!r} is no time (expected ISO 8601). Correct it."
         ) from error
     if found.tzinfo is None:
-        raise InvalidDocument(f"--at {text!r} has no offset (expected for example {text}+00:00).")
+        raise InvalidDocument(
+            f"--at {text!r} has no offset (expected for example {found.isoformat()}+00:00)."
+        )
     return found.astimezone(UTC)

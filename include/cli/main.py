@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 
 from include.cli import adoption, decide, replay, report, stack
 from include.cli import policy as policy_commands
-from include.rsp.errors import RedlineError
+from include.cli.opened import caller, ledger_of, record_named
+from include.rsp.errors import InvalidDocument, RedlineError
+
+if TYPE_CHECKING:
+    from include.rsp.authority import Rules
 
 app = typer.Typer(
     help="Runs a Responsible Scaling Policy: verdicts, holds, permits and the ledger behind them.",
@@ -88,7 +91,6 @@ def verify(
     from include.adapters.store import open_store
     from include.adapters.verification import verify_store
     from include.cli import printing
-    from include.rsp.errors import InvalidDocument
     from include.rsp.reading import parse_record
     from include.rsp.records import TrustRoot
 
@@ -110,11 +112,9 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """List the ledger's entries, oldest first."""
-    from include.adapters.ledger import LedgerReader
-    from include.adapters.store import open_store
     from include.cli import printing
 
-    state = LedgerReader(open_store(store)).refresh()
+    _, state = ledger_of(store)
     if as_json:
         typer.echo(json.dumps(printing.ledger_json(state, last), indent=1))
     else:
@@ -128,32 +128,24 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print one record."""
-    from include.adapters.ledger import LedgerReader
-    from include.adapters.store import open_store
-
-    state = LedgerReader(open_store(store)).refresh()
-    wanted = digest.removeprefix("sha256:")
-    found = [one for one in state.records if one.removeprefix("sha256:").startswith(wanted)]
-    if len(found) != 1:
-        typer.echo(f"{len(found)} records begin with {wanted!r} (expected one).", err=True)
-        raise typer.Exit(3)
+    _, state = ledger_of(store)
+    found, record = record_named(state, digest)
     if not as_json:
-        typer.echo(f"# {found[0]}, entry {state.index_of[found[0]]}")
-    typer.echo(json.dumps(state.records[found[0]].model_dump(mode="json"), indent=1))
+        typer.echo(f"# {found}, entry {state.index_of[found]}")
+    typer.echo(json.dumps(record.model_dump(mode="json"), indent=1))
 
 
 @app.command()
 def packet(
-    digest: Annotated[str, typer.Argument(help="the full digest")], store: StoreOption = str(STORE)
+    digest: Annotated[str, typer.Argument(help="the full digest, or its first digits")],
+    store: StoreOption = str(STORE),
 ) -> None:
     """Print the text of a packet or a policy review: all that its signers are shown."""
-    from include.adapters.ledger import LedgerReader
-    from include.adapters.store import get_blob, open_store
-    from include.rsp.errors import InvalidDocument
+    from include.adapters.store import get_blob
     from include.rsp.records import Packet, PolicyReview
 
-    opened = open_store(store)
-    record = LedgerReader(opened).refresh().get(digest)
+    opened, state = ledger_of(store)
+    _, record = record_named(state, digest)
     if not isinstance(record, Packet | PolicyReview):
         raise InvalidDocument(f"{digest} is a {record.kind} (expected a packet or policy_review).")
     typer.echo(get_blob(opened, record.document.blob).decode())
@@ -196,13 +188,15 @@ def evidence_add(
 ) -> None:
     """Add a dated piece of evidence for one criterion of a standard."""
     from include.adapters.ledger import write_record
+    from include.adapters.rederivation import RuleBook
     from include.adapters.stamp import code_stamp
-    from include.adapters.store import open_store, put_blob
+    from include.adapters.store import put_blob
     from include.rsp.records import Evidence
     from include.rsp.safeguards import SafeguardEvidence
 
-    opened, now = open_store(store), datetime.now(UTC)
-    collector = os.environ.get("USER", "unknown")
+    now, collector = datetime.now(UTC), caller()
+    opened, state = ledger_of(store)
+    _check_criterion(RuleBook(opened).in_force(state), standard, criterion, type)
     content = attachment.read_bytes() if attachment else None
     piece = SafeguardEvidence(
         standard=standard,
@@ -222,6 +216,22 @@ def evidence_add(
         at=now, by=f"rsp evidence add ({collector})", stamp=code_stamp(), evidence=piece
     )
     typer.echo(write_record(opened, record))
+
+
+def _check_criterion(rules: Rules | None, standard: str, criterion: str, type: str) -> None:
+    """Refuse evidence for what the policy in force does not ask: it would show nothing."""
+    if rules is None:
+        raise InvalidDocument("No policy is in force: there is nothing to add evidence for.")
+    law = rules.policy
+    known = {one.id: one for one in law.standards}
+    known |= {one.id: law.document(one.id) for one in law.documents if one.sections}
+    asked = {(name, row.id, row.evidence) for name, one in known.items() for row in one.criteria}
+    if (standard, criterion, type) not in asked:
+        near = sorted(one for one in asked if one[0] == standard) or sorted(asked)
+        raise InvalidDocument(
+            f"{law.id} {law.version} asks for no evidence {type!r} for {standard!r}, {criterion!r} "
+            f"(expected standard, criterion and type of one of {near}). Nothing was written."
+        )
 
 
 def main() -> None:

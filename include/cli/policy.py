@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from include.adapters.evidence_files import EvidenceFile
 from include.adapters.policy_files import (
     OVERLAYS,
     POLICIES,
@@ -210,13 +212,13 @@ def lay(
 @app.command()
 def schema(
     of: Annotated[
-        str, typer.Argument(help="policy, overlay, suite, rules (of a replay) or proposal")
+        str, typer.Argument(help="policy, overlay, suite, rules, proposal or evidence (of decide)")
     ] = "policy",
 ) -> None:
     """Print the JSON Schema that editors complete and check the YAML with."""
     models: dict[str, type[Document]] = {
         "policy": Policy, "overlay": Overlay, "suite": Suite, "rules": PublishedRules,
-        "proposal": ProposalFile,
+        "proposal": ProposalFile, "evidence": EvidenceFile,
     }  # fmt: skip
     if of not in models:
         raise InvalidDocument(f"No schema of {of!r} (expected one of {sorted(models)}).")
@@ -225,7 +227,13 @@ def schema(
 
 def _policy(name: str) -> Policy:
     path = path_of(POLICIES, name)
-    return read_policy(bytes_of(path), where=str(path))
+    content = bytes_of(path)
+    if re.search(rb"^evaluations:", content, re.MULTILINE):
+        raise InvalidDocument(
+            f"{path}: got a suite (expected a policy). Name a policy; `policy diff --suite` "
+            "compares suites."
+        )
+    return read_policy(content, where=str(path))
 
 
 def _suite(name: str) -> Suite:

@@ -120,7 +120,13 @@ def print_ledger(state: LedgerState, last: int) -> None:
     for digest, index in list(state.index_of.items())[-last:]:
         record = state.records[digest]
         out.print(
-            f"{index:5} {record.at:%Y-%m-%d %H:%M:%S} {record.kind:22} {short(digest)} {record.by}",
+            f"{index:5} {record.at:%Y-%m-%d %H:%M:%S} {record.kind:22} {short(digest)} {record.by}"
+            + _refused(record),
             markup=False,
             highlight=False,
         )
+
+
+def _refused(record: r.Record) -> str:
+    """Why, where the record is a refusal."""
+    return f" [{record.code}] {record.message}" if isinstance(record, r.Refusal) else ""

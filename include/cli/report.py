@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from include.cli.opened import caller, ledger_of, record_named
+from include.rsp.errors import InvalidDocument
 
 app = typer.Typer(help="Report an incident or a restated result.", no_args_is_help=True)
 
@@ -27,40 +29,47 @@ def incident(
     """Report an incident; every run that it concerns is assessed anew."""
     from include.adapters.ledger import write_record
     from include.adapters.stamp import code_stamp
-    from include.adapters.store import open_store
     from include.rsp.records import Incident
 
+    opened, state = ledger_of(store)
+    if run is not None and run not in state.runs:
+        raise InvalidDocument(
+            f"No training run {run!r} was announced (known: {sorted(state.runs)}). Leave --run out "
+            "if it concerns every run. Nothing was written."
+        )
     now = datetime.now(UTC)
     record = Incident(
         at=now, by=_by("incident"), stamp=code_stamp(), run_id=run, category=category, what=what,
         known_at=now,
     )  # fmt: skip
-    typer.echo(write_record(open_store(store), record))
+    typer.echo(write_record(opened, record))
 
 
 @app.command()
 def restatement(
-    result_set: Annotated[str, typer.Option(help="full digest of the counted result set")],
+    result_set: Annotated[str, typer.Option(help="digest of the counted result set")],
     samples: Annotated[Path, typer.Option(help="the sample table as it should have been (JSON)")],
     reason: Annotated[str, typer.Option(help="why it is said again")],
     store: Store = PLACE,
 ) -> None:
     """Restate a counted result. The old one stays; the case that rests on it is reopened."""
     from include.adapters.evidence_files import read_samples
-    from include.adapters.ledger import LedgerReader, write_record
+    from include.adapters.ledger import write_record
     from include.adapters.stamp import code_stamp
-    from include.adapters.store import open_store, put_blob
+    from include.adapters.store import put_blob
     from include.rsp.canonical import canonical_bytes
     from include.rsp.records import RecordRef, Restatement, ResultSet
 
     table = read_samples(samples)
-    opened = open_store(store)
-    LedgerReader(opened).refresh().expect(result_set, ResultSet)
+    opened, state = ledger_of(store)
+    digest, counted = record_named(state, result_set)
+    if not isinstance(counted, ResultSet):
+        raise InvalidDocument(f"{digest} is a {counted.kind} (expected a result_set).")
     record = Restatement(
         at=datetime.now(UTC),
         by=_by("restatement"),
         stamp=code_stamp(),
-        result_set=RecordRef(record=result_set),
+        result_set=RecordRef(record=digest),
         samples=put_blob(opened, canonical_bytes(table), name="samples.json"),
         reason=reason,
     )
@@ -68,4 +77,4 @@ def restatement(
 
 
 def _by(command: str) -> str:
-    return f"rsp report {command} ({os.environ.get('USER', 'unknown')})"
+    return f"rsp report {command} ({caller()})"

@@ -58,7 +58,9 @@ def start(layout: Layout, programs: Sequence[Program], say: Callable[[str], None
 
 def up(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
     """Start Airflow and the notary, or say that they run."""
-    handle = start(layout_of(home, port), (), typer.echo)
+    layout = layout_of(home, port)
+    (layout.checkpoints.parent / "proposals").mkdir(parents=True, exist_ok=True)
+    handle = start(layout, (), typer.echo)
     typer.echo(f"UI: {handle.base_url}  users and passwords: {handle.layout.users_file}")
 
 
@@ -84,9 +86,12 @@ def status(
 
     found = stack_status(layout_of(home, port))
     if as_json:
-        plain = {"running": found.running, "url": found.base_url}
-        typer.echo(json.dumps(plain | {"programs": [str(one) for one in found.programs]}, indent=1))
+        programs = [
+            {"name": one.name, "phase": one.phase.value, "pid": one.pid} for one in found.programs
+        ]
+        plain = {"running": found.running, "url": found.base_url, "programs": programs}
+        typer.echo(json.dumps(plain, indent=1))
         return
-    typer.echo(f"{'running' if found.running else 'not running'}  {found.base_url}")
+    typer.echo(f"{'running' if found.running else 'not running'}  {found.base_url}  in {home}")
     for one in found.programs:
-        typer.echo(f"  {one}")
+        typer.echo(f"  {one.name:16} {one.phase.value:10} pid {one.pid}")

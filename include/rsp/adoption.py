@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.adoption_records import Disposition, Fate, ReviewFindings
+from include.rsp.approvals import wanted
 from include.rsp.authority import Rules, ratios_of
 from include.rsp.backtest import PastDecision, Redecided, backtest, is_looser, redecide
 from include.rsp.canonical import Digest
@@ -66,6 +67,7 @@ def review(
         live=live_authority(state, now, proposed, again, at=at),
         open_assessments=open_assessments(state),
         blockers=blockers(state, now.policy, proposed.policy),
+        answers=[f"{office} as {part}" for part, office in wanted(now.policy)],
     )
 
 
@@ -160,7 +162,7 @@ def _permit(
         window = at + timedelta(days=proposed.policy.authority.reassess_days)
         fate, because, end = (
             Fate.REASSESS,
-            f"the version before is looser: {tighter[0]}",
+            f"the new version is stricter; going back would mean {tighter[0]}",
             min(until, window),
         )
     yield Disposition(

@@ -54,6 +54,7 @@ class ReviewFindings(Document):
     live: list[Disposition]
     open_assessments: list[Identifier] = Field(description="they stay on the version they began on")
     blockers: list[str] = Field(description="why it cannot be put into force as it is")
+    answers: list[str] = Field(description="who has to answer, in this order")
 
 
 class Proposal(RecordBase):

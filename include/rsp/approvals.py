@@ -107,6 +107,47 @@ def check_approved(state: LedgerState, policy: Policy, review: Digest) -> None:
         raise Refused("not_distinct", f"The offices must be distinct people (got {people}).")
 
 
+def check_turn(
+    state: LedgerState, policy: Policy, review: r.PolicyReview, record: r.Approval
+) -> None:
+    """Refuse an answer that would not count as it is.
+
+    Raises:
+        Refused: the review is blocked or about a version in force no more, the office has no such
+            right, or those before it have not spoken.
+    """
+    proposal = state.expect(review.proposal.record, r.Proposal)
+    if review.findings.blockers:
+        raise Refused("blocked", f"{'; '.join(review.findings.blockers)}. Do not sign for it.")
+    if state.adoption is None or proposal.supersedes.record != state.adoption[0]:
+        raise Refused("superseded", "Another version came into force since. Propose it again.")
+    rights = wanted(policy)
+    if (record.part, record.office) not in rights:
+        listed = ", ".join(f"{office} as {part}" for part, office in rights)
+        raise Refused(
+            "wrong_office",
+            f"The {record.office} has no say as {record.part} in {policy.id} {policy.version} "
+            f"(expected {listed}; {policy.governance.clause}).",
+        )
+    said = spoken(state, record.review.record)
+    order = list(ApprovalPart)
+    before = [
+        f"{office} has to {part} first"
+        for part, office in rights
+        if order.index(part) < order.index(record.part) and (part, office) not in said
+    ]
+    if before:
+        raise Refused("out_of_turn", f"{'; '.join(before)} ({policy.governance.clause}).")
+
+
+def still_to_speak(
+    state: LedgerState, policy: Policy, review: Digest, *, but: r.Approval
+) -> list[str]:
+    """Who has to speak after an answer that is not chained yet."""
+    said = {*spoken(state, review), (but.part, but.office)}
+    return [f"{office} ({part})" for part, office in wanted(policy) if (part, office) not in said]
+
+
 def published(state: LedgerState, review: Digest) -> r.PolicyPublication | None:
     """The first publication of what was reviewed."""
     return next(

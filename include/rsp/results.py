@@ -23,8 +23,8 @@ class Sample(Document):
 
     sample_id: str = Field(min_length=1)
     epoch: int = Field(ge=1)
-    score: float | None
-    error: str | None
+    score: float | None = None
+    error: str | None = None
     cluster: str | None = Field(default=None, description="a passage or family; null: the problem")
     group: str | None = Field(default=None, description="arm of a trial, snapshot or variant")
     baseline: float | None = Field(default=None, description="score with the baseline checkpoint")
@@ -63,7 +63,7 @@ class EvaluationRun(Document):
     checkpoint: Digest
     variant: Identifier
     status: ResultStatus
-    problem: str | None
+    problem: str | None = None
     started_at: Moment
     finished_at: Moment
     attempts: int = Field(ge=1)
@@ -71,5 +71,5 @@ class EvaluationRun(Document):
     environment: dict[str, str | int | float]
     positive_control: ControlResult | None
     null_control: ControlResult | None
-    samples: BlobRef | None
-    log: BlobRef | None
+    samples: BlobRef | None = None
+    log: BlobRef | None = None

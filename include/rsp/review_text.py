@@ -49,6 +49,8 @@ def review_markdown(proposal: Proposal, found: ReviewFindings) -> str:
             found.open_assessments,
             "None.",
         ),
+        _list("Who has to answer, in this order", found.answers, "Nobody can."),
+        "With rsp approve, naming this review by its digest; docs/runbooks/adopt_policy.md.",
         f"## Changelog, word for word\n\n{verbatim(proposal.changelog)}",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -56,6 +56,27 @@ def next_proposal(desk: Desk, folder: Path) -> str | None:
     return None
 
 
+def propose_next(desk: Desk, folder: Path) -> tuple[Digest, r.Proposal] | None:
+    """Record the next proposal of the folder; None when nothing waits there.
+
+    Raises:
+        Refused, InvalidDocument: nothing could be proposed, and this is why of the first one. A
+            refused one is on record and keeps no other one waiting.
+    """
+    first: DomainError | None = None
+    tried: set[str] = set()
+    while (address := next_proposal(desk, folder)) is not None and address not in tried:
+        tried.add(address)
+        try:
+            return propose(desk, address)
+        except DomainError as error:
+            log.warning("%s is refused: %s", address, error)
+            first = first or error
+    if first is not None:
+        raise first
+    return None
+
+
 def _asked(one: r.Proposal) -> tuple[object, ...]:
     """What makes two proposals the same one, whoever wrote them and when."""
     return one.policy.blob, one.suite.blob, one.reason, one.changelog, one.effective_at

@@ -23,10 +23,11 @@ def read_proposal() -> str:
 
     context = get_current_context()
     desk, folder = open_desk(), Settings.from_environment().proposals
-    address = context["params"].get("proposal") or adopting.next_proposal(desk, folder)
-    if address is None:
+    address = context["params"].get("proposal")
+    found = adopting.propose(desk, str(address)) if address else adopting.propose_next(desk, folder)
+    if found is None:
         raise AirflowSkipException(f"No proposal waits in {folder}.")
-    digest, record = adopting.propose(desk, str(address))
+    digest, record = found
     for one in record.open_assessments:
         log.warning("assessment %s is open: it stays on the version that it began on", one)
     show(digest)

@@ -49,7 +49,10 @@ class FolderTrigger(BaseEventTrigger):
 
     def _names(self) -> set[str]:
         folder = self.folder()
-        return {str(path.relative_to(folder)) for path in folder.glob(self.pattern)}
+        return {self._name(path, folder) for path in folder.glob(self.pattern)}
+
+    def _name(self, path: Path, folder: Path) -> str:
+        return str(path.relative_to(folder))
 
 
 class CheckpointFolderTrigger(FolderTrigger):
@@ -63,13 +66,19 @@ class CheckpointFolderTrigger(FolderTrigger):
 
 
 class ProposalFolderTrigger(FolderTrigger):
-    """Fires whenever a proposed policy lands in the folder."""
+    """Fires whenever a proposed policy lands in the folder, or one that lies there is changed."""
 
     pattern = "*.proposal.yaml"
 
     def folder(self) -> Path:
         """Where to look."""
         return Settings.from_environment().proposals
+
+    def _name(self, path: Path, folder: Path) -> str:
+        try:
+            return f"{path.name} {path.stat().st_mtime_ns}"
+        except OSError:  # taken away between listing and looking
+            return path.name
 
 
 class EvaluationTrigger(BaseTrigger):

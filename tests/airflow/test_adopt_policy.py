@@ -27,6 +27,7 @@ def laid_down(folder: Path, policy: bytes) -> Path:
     """A proposal as `rsp policy propose` lays it down, in the folder that the DAG drains."""
     (folder / "toylab-1.1.yaml").write_bytes(policy)
     (folder / "suite.yaml").write_bytes(SUITE_BYTES)
+    (folder / "proposals").mkdir()
     done = CliRunner().invoke(
         app,
         [
@@ -68,7 +69,7 @@ def speaking(world: LoopingWorld, *words: tuple[str, str, str]) -> Callable[[], 
                 ],
             )  # fmt: skip
             assert done.exit_code == 0, done.output
-            digest = done.output.strip()
+            digest = done.output.split()[0]
             world.wait(lambda one=digest: one in world.state.index_of, 30)
 
     return speak
@@ -117,7 +118,7 @@ def test_a_bad_proposal_is_refused_once_and_on_record(
     bag: Any, looping: LoopingWorld, change: Callable[[str], str], says: str
 ) -> None:
     proposal = laid_down(looping.root, changed(POLICY_BYTES, next_version))
-    policy = proposal.parent / "toylab-1.1.policy.yaml"
+    policy = next(proposal.parent.glob("toylab-1.1-*.policy.yaml"))
     policy.write_text(change(policy.read_text()))
     run = adopt(bag, None)
     assert run.state == "failed"

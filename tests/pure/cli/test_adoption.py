@@ -66,6 +66,9 @@ def test_a_proposal_is_laid_down_checked_and_once(tmp_path: Path) -> None:
     policy, suite = files(tmp_path, lambda plain: plain.update(version="1.1"))
     words = ["policy", "propose", policy, "--suite", suite, "--reason", "why", "--changelog", "a"]
     words += ["--effective-at", "2026-12-01T00:00:00"]
+    with pytest.raises(InvalidDocument, match="is not there"):
+        said(*words, "--to", str(tmp_path / "proposals"))
+    (tmp_path / "proposals").mkdir()
     path = said(*words, "--to", str(tmp_path / "proposals")).strip()
     assert waiting_proposals(tmp_path / "proposals") == [path]
     found = read_proposal(path)
@@ -76,12 +79,11 @@ def test_a_proposal_is_laid_down_checked_and_once(tmp_path: Path) -> None:
     later = said(*words[:-1], "2026-12-02T00:00:00", "--to", str(tmp_path / "proposals")).strip()
     assert waiting_proposals(tmp_path / "proposals") == sorted([path, later])
     with pytest.raises(ValidationError, match="reason"):
-        said(*words, "--reason", "", "--to", str(tmp_path / "empty"))
-    assert not (tmp_path / "empty").exists()
+        said(*words, "--reason", "", "--to", str(tmp_path / "proposals"))
     Path(policy).write_text("levels: []")
     with pytest.raises(InvalidDocument):
-        said(*words, "--to", str(tmp_path / "others"))
-    assert not (tmp_path / "others").exists()
+        said(*words, "--to", str(tmp_path / "proposals"))
+    assert waiting_proposals(tmp_path / "proposals") == sorted([path, later])
 
 
 @pytest.mark.parametrize(
@@ -117,9 +119,14 @@ def test_a_review_is_printed_and_signed_for(assessed: World, tmp_path: Path) -> 
     digest = said(
         "approve", "--review", review, "--part", "propose", "--reason", "good",
         "--key", str(assessed.folders.officer("rso")), "--store", store,
-    ).strip()  # fmt: skip
+    ).split()[0]  # fmt: skip
     assert digest.startswith("sha256:")
     before = sorted((assessed.root / "store").rglob("*"))
+    with pytest.raises(Refused, match="rso has to propose first"):  # not chained yet
+        said(
+            "approve", "--review", review[:20], "--part", "approve", "--reason", "good",
+            "--key", str(assessed.folders.officer("ceo")), "--store", store,
+        )  # fmt: skip
     with pytest.raises(Refused, match=r"rso has no say as approve .*ceo as approve"):
         said(
             "approve", "--review", review, "--part", "approve", "--reason", "good",

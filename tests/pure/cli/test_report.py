@@ -54,10 +54,32 @@ def test_a_restatement_names_a_counted_result_set_and_holds_samples(
     with pytest.raises(RedlineError, match="cannot be read"):
         report(world, *asked, counted)
     table.write_text('{"samples": [{"sample_id": "a", "epoch": 1}]}')
-    with pytest.raises(RedlineError, match=r"no sample table: samples\.0\.score"):
+    with pytest.raises(RedlineError, match="expected exactly one of them"):
         report(world, *asked, counted)
     table.write_bytes(canonical_bytes(SampleTable(samples=make_samples(150))))
-    with pytest.raises(RedlineError, match="No record"):
+    with pytest.raises(RedlineError, match="records begin"):
         report(world, *asked, "sha256:" + "0" * 64)
     assert sorted((world.root / "store").rglob("*")) == before
     assert report(world, *asked, counted).startswith("sha256:")
+
+
+def test_what_nobody_would_hear_is_refused(world: World, tmp_path: Path) -> None:
+    world.gate()
+    words = ("incident", "--category", "jailbreak", "--what", "weights are out")
+    with pytest.raises(RedlineError, match=r"No training run 'nope' was announced .*run-1"):
+        report(world, *words, "--run", "nope")
+    nowhere = tmp_path / "nowhere"
+    with pytest.raises(RedlineError, match="No ledger is in"):
+        CliRunner().invoke(app, ["report", *words, "--store", str(nowhere)], catch_exceptions=False)
+    assert not nowhere.exists()
+    for wrong in (["nope", "weights-listed"], ["toy-asl-3", "nope"]):
+        with pytest.raises(RedlineError, match="asks for no evidence"):
+            CliRunner().invoke(
+                app,
+                [
+                    "evidence", "add", "--standard", wrong[0], "--criterion", wrong[1],
+                    "--type", "weight-inventory", "--statement", "x",
+                    "--store", str(world.root / "store"),
+                ],
+                catch_exceptions=False,
+            )  # fmt: skip
