@@ -102,7 +102,8 @@ class PublishedRules(Document):
     def under(self, policy: Policy) -> HeldRules:
         """These rules with the domains of the policy's red lines."""
         own = {name: getattr(self, name) for name in PublishedRules.model_fields}
-        return HeldRules(**own, line_domains={line.id: line.domain for line in policy.red_lines})
+        domains = {line.id: line.domain for line in policy.red_lines}
+        return HeldRules(**own, line_domains=domains)
 
 
 class HeldRules(PublishedRules):
@@ -113,8 +114,8 @@ class HeldRules(PublishedRules):
     def is_of_domain(self, rule: PublishedEvaluation, domain: str) -> bool:
         """Whether a row's domain is that of a rule's red line; a domain nobody knows is none."""
         line = self.line_for(domain)
-        own = self.line_domains.get(line) if line else name_key(domain)
-        return own == self.line_domains.get(rule.red_line, "")
+        own = self.line_domains.get(line, "") if line else name_key(domain)
+        return own != "" and own == self.line_domains.get(rule.red_line)
 
 
 class PublishedResult(Document):
