@@ -12,8 +12,8 @@ from pathlib import Path
 from include.adapters.policy_files import INCLUDE, SUITES, read_document
 from include.rsp.errors import InvalidDocument
 from include.rsp.published import Determination, PublishedResult, PublishedRules, name_key
-from include.rsp.replay import CHANGES, SHARE_UNITS, scale_of
 from include.rsp.restatement import Restatement
+from include.rsp.units import CHANGES, SHARE_UNITS, scale_of
 
 PUBLISHED = INCLUDE / "published"
 RULES = SUITES / "published" / "anthropic-rsp.yaml"

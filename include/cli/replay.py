@@ -11,11 +11,12 @@ import typer
 from include.adapters import published_files as files
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.cli import replay_text as text
+from include.cli.policy import path_of
 from include.rsp.consistency import Inconsistency, find_doubts, find_inconsistencies
 from include.rsp.explanation import Record, explain, what_decided
-from include.rsp.published import Reading
+from include.rsp.published import PublishedResult, PublishedRules, Reading
 from include.rsp.replay import NO_BUFFER
-from include.rsp.restatement import check_restatement
+from include.rsp.restatement import NEXT_STEP, Restatement, check_restatement
 
 BUFFERS = (NO_BUFFER, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 
@@ -31,7 +32,7 @@ def replay(
     ] = files.PUBLISHED / "restatements.csv",
     rules: Annotated[Path, typer.Option(help="YAML of the replay's rules")] = files.RULES,
     policy: Annotated[
-        str | None, typer.Option(help="policy that the rules are applied under; else theirs")
+        str | None, typer.Option(help="name or YAML file to apply the rules under; else theirs")
     ] = None,
     sweep: Annotated[bool, typer.Option("--sweep", help="agreement by buffer and rule")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -41,16 +42,17 @@ def replay(
     Determinations are compared with afterwards; no rule reads them. Exit 3: bad input.
     """
     stated = files.read_rules(rules)
-    path = named_file(POLICIES, policy or stated.policy)
+    path = path_of(POLICIES, policy) if policy else named_file(POLICIES, stated.policy)
     law = read_policy(path.read_bytes(), where=str(path))
     stated.check_against(law)
     read = files.read_results(results)
     record = Record.of(law, stated, read, files.read_determinations(determinations))
+    printed_twice = files.read_restatements(restatements)
     if sweep:
         table = _sweep(record)
         typer.echo(json.dumps(table, indent=1) if as_json else text.sweep_text(table))
         return
-    strange = find_inconsistencies(stated, read)
+    strange = find_inconsistencies(stated.under(law), read)
     rows = [{**_row(record, model), **_why(record, model, strange)} for model in record.results]
     found = {
         "policy": f"{law.id} {law.version}",
@@ -62,16 +64,20 @@ def replay(
         "inconsistencies": [
             {**one.model_dump(mode="json"), "next_steps": one.next_steps} for one in strange
         ],
-        "restated": [
-            {**one.model_dump(), "flags": check_restatement(stated, one, read)}
-            for one in files.read_restatements(restatements)
-        ],
+        "restated": [_restated(stated, one, read) for one in printed_twice],
         **_count(rows),
     }
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
     typer.echo(text.replay_text(found))
+
+
+def _restated(
+    rules: PublishedRules, one: Restatement, read: list[PublishedResult]
+) -> dict[str, Any]:
+    flags = check_restatement(rules, one, read)
+    return {**one.model_dump(), "flags": flags, "next_steps": [NEXT_STEP[each] for each in flags]}
 
 
 def _row(record: Record, model: str, **settings: float | Reading) -> dict[str, Any]:

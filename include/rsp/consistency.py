@@ -6,24 +6,31 @@ It says what a validator would ask about. No decision reads it.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from include.rsp.canonical import Document
-from include.rsp.published import PublishedEvaluation, PublishedResult, PublishedRules, name_key
-from include.rsp.replay import NO_BUFFER, find_published, quantity_of, scale_of
+from include.rsp.published import HeldRules, PublishedEvaluation, PublishedResult, name_key
+from include.rsp.replay import NO_BUFFER, find_published
 from include.rsp.restatement import NEXT_STEP, Flag, compare_values, document_of
+from include.rsp.units import UNITED, is_unfit, quantity_of, scale_of
 from include.rsp.vocabulary import Finding
 
 COPIED_DIGITS = 3
 """Two models with one value of so many significant digits: a copy, or worth asking (R11)."""
 SAME = 1e-4
 """Relative difference below which two limits are one limit: 27 of 33 is 0.818182."""
-UNITED = ("share", "of_")
 
 
-DOUBTS = (Flag.LIMIT_NOT_THE_RULES, Flag.UNIT_DOES_NOT_FIT, Flag.UNCOUNTED)
+DOUBTS = (
+    Flag.LIMIT_NOT_THE_RULES,
+    Flag.UNIT_DOES_NOT_FIT,
+    Flag.DOMAIN_DOES_NOT_FIT,
+    Flag.NAME_DIFFERS,
+    Flag.UNCOUNTED,
+)
 """What puts the answer itself in doubt, because a row was perhaps held to the wrong limit."""
 
 
@@ -45,18 +52,14 @@ Found = Iterator[Inconsistency]
 
 
 def find_inconsistencies(
-    rules: PublishedRules, results: Sequence[PublishedResult]
+    rules: HeldRules, results: Sequence[PublishedResult]
 ) -> list[Inconsistency]:
     """All that a validator would ask about, by the first row it concerns. Row order is the time."""
     groups: dict[str, list[PublishedResult]] = defaultdict(list)
     for one in sorted(results, key=lambda one: (one.row, one.model_dump_json())):
         groups[name_key(one.evaluation)].append(one)
-    found = [
-        each
-        for rows in groups.values()
-        for check in (_limits, _kinds, _units, _copies, _twice, _against_rules, _uncounted)
-        for each in check(rules, rows)
-    ]
+    found = [each for rows in groups.values() for check in _CHECKS for each in check(rules, rows)]
+    found += _names(rules, [one for rows in groups.values() for one in rows])
     return sorted(found, key=lambda one: (min(one.rows), list(Flag).index(one.flags[0]), one.what))
 
 
@@ -72,7 +75,7 @@ def find_doubts(
     return {row: flags for row, flags in sorted(doubts.items()) if flags}
 
 
-def _limits(_: PublishedRules, rows: list[PublishedResult]) -> Found:
+def _limits(_: HeldRules, rows: list[PublishedResult]) -> Found:
     """A limit that moved after others had been held to it. Limits of two kinds are two limits."""
     for kind in sorted({one.threshold_kind for one in rows}):
         held = [one for one in rows if one.threshold_kind == kind and one.threshold is not None]
@@ -83,7 +86,7 @@ def _limits(_: PublishedRules, rows: list[PublishedResult]) -> Found:
                 yield _inconsistency(Flag.LIMIT_MOVED, own, f"limit {_then(named)}")
 
 
-def _kinds(_: PublishedRules, rows: list[PublishedResult]) -> Found:
+def _kinds(_: HeldRules, rows: list[PublishedResult]) -> Found:
     """A limit that once ruled in and once ruled out, say."""
     own = [one for one in rows if one.threshold_kind not in ("", "none")]
     named = _by_label(own, lambda one: one.threshold_kind)
@@ -91,7 +94,7 @@ def _kinds(_: PublishedRules, rows: list[PublishedResult]) -> Found:
         yield _inconsistency(Flag.RULE_KIND_CHANGED, own, _then(named))
 
 
-def _units(_: PublishedRules, rows: list[PublishedResult]) -> Found:
+def _units(_: HeldRules, rows: list[PublishedResult]) -> Found:
     """A unit, or the number of problems, that changed under one name."""
     own = [one for one in rows if one.unit and one.score is not None]
     named = _by_label(own, lambda one: quantity_of(one.unit))
@@ -101,7 +104,7 @@ def _units(_: PublishedRules, rows: list[PublishedResult]) -> Found:
         yield _inconsistency(flag, own, f"unit {_then(named)}")
 
 
-def _copies(_: PublishedRules, rows: list[PublishedResult]) -> Found:
+def _copies(_: HeldRules, rows: list[PublishedResult]) -> Found:
     """The same long number for two models."""
     own = [one for one in rows if one.score is not None and _is_telling(one)]
     for label, same in _by_label(own, lambda one: f"{one.score:.12g} {one.unit}").items():
@@ -111,7 +114,7 @@ def _copies(_: PublishedRules, rows: list[PublishedResult]) -> Found:
             yield _inconsistency(Flag.ANOTHER_MODELS_VALUE, same, what)
 
 
-def _twice(rules: PublishedRules, rows: list[PublishedResult]) -> Found:
+def _twice(rules: HeldRules, rows: list[PublishedResult]) -> Found:
     """Two rows of one model with different values; another aggregation is another number."""
     groups = defaultdict(list)
     for one in rows:
@@ -127,11 +130,18 @@ def _twice(rules: PublishedRules, rows: list[PublishedResult]) -> Found:
             yield _inconsistencies(flags or {Flag.WITHIN}, own, what)
 
 
-def _against_rules(rules: PublishedRules, rows: list[PublishedResult]) -> Found:
+def _against_rules(rules: HeldRules, rows: list[PublishedResult]) -> Found:
     """A row whose printed limit, direction or unit is not the one of the rule it is held to."""
     rule = rules.rule_for(rows[0].evaluation)
-    limits = [] if rule is None else [x for x in (rule.rule_out, rule.rule_in) if x is not None]
-    if rule is None or not limits:
+    if rule is None:
+        return
+    foreign = [one for one in rows if not rules.is_of_domain(rule, one.domain)]
+    if foreign:
+        domains = ", ".join(dict.fromkeys(one.domain or "no domain" for one in foreign))
+        what = f"in {domains}, held to {rule.red_line}"
+        yield _inconsistency(Flag.DOMAIN_DOES_NOT_FIT, foreign, what)
+    limits = rule.limits
+    if not limits:
         return
     strange = [one for one in rows if _strange_limit(rule, limits, one)]
     if strange:
@@ -139,14 +149,37 @@ def _against_rules(rules: PublishedRules, rows: list[PublishedResult]) -> Found:
         held = " and ".join(f"{one:g}" for one in limits)
         what = f"prints the limit {_then(printed)}; the rules hold {held} ({rule.capability})"
         yield _inconsistency(Flag.LIMIT_NOT_THE_RULES, strange, what)
-    unfit = [one for one in rows if _unfit(limits, one)]
+    unfit = [one for one in rows if is_unfit(one.unit, one.score, limits)]
     if unfit:
         units = ", ".join(dict.fromkeys(one.unit for one in unfit))
         what = f"in {units}, held to the limit {' and '.join(f'{one:g}' for one in limits)}"
         yield _inconsistency(Flag.UNIT_DOES_NOT_FIT, unfit, what)
 
 
-def _uncounted(rules: PublishedRules, rows: list[PublishedResult]) -> Found:
+def _names(rules: HeldRules, rows: list[PublishedResult]) -> Found:
+    """One load-bearing rule that takes evaluations of several names: perhaps not one evaluation.
+
+    The name that most models have is taken for the evaluation that was meant; of two that are as
+    common, neither is. Numbers, and words in parentheses, make no other name.
+    """
+    for rule in rules.evaluations:
+        own = [one for one in rows if rule.load_bearing and rules.rule_for(one.evaluation) == rule]
+        named = _by_label(own, lambda one: stem_of(one.evaluation))
+        models = {label: len({name_key(one.model) for one in of}) for label, of in named.items()}
+        top = max(models.values(), default=0)
+        usual = [label for label, count in models.items() if count == top]
+        strange = [one for one in own if usual != [stem_of(one.evaluation)]]
+        if strange:
+            what = f"{rule.id} takes {_then(named)}"
+            yield _inconsistency(Flag.NAME_DIFFERS, strange, what)
+
+
+def stem_of(name: str) -> str:
+    """A printed name without its numbers and without what stands in parentheses."""
+    return name_key(re.sub(r"\([^)]*\)|\d+", " ", name))
+
+
+def _uncounted(rules: HeldRules, rows: list[PublishedResult]) -> Found:
     """A value at or over the limit that its row prints, which no rule and no red line counts."""
     own = [one for one in rows if _is_uncounted(rules, one)]
     if own:
@@ -155,10 +188,13 @@ def _uncounted(rules: PublishedRules, rows: list[PublishedResult]) -> Found:
         yield _inconsistency(Flag.UNCOUNTED, own, what)
 
 
-def _is_uncounted(rules: PublishedRules, one: PublishedResult) -> bool:
+_CHECKS = (_limits, _kinds, _units, _copies, _twice, _against_rules, _uncounted)
+
+
+def _is_uncounted(rules: HeldRules, one: PublishedResult) -> bool:
     if rules.rule_for(one.evaluation):
         return False
-    found = find_published(rules, one, buffer=NO_BUFFER)
+    (found,) = find_published(rules, one, buffer=NO_BUFFER)
     counts = found.finding is Finding.CROSSED and found.red_line is not None
     return found.finding in (Finding.CROSSED, Finding.NEAR) and not counts
 
@@ -168,15 +204,6 @@ def _strange_limit(rule: PublishedEvaluation, limits: list[float], one: Publishe
         return False
     known = any(math.isclose(_limit(one), limit, rel_tol=SAME) for limit in limits)
     return not known or one.lower_is_capable != (rule.capability == "low")
-
-
-def _unfit(limits: list[float], one: PublishedResult) -> bool:
-    """A share beside a limit above 1, or a number above 1 beside limits that are shares."""
-    if one.score is None:
-        return False
-    if quantity_of(one.unit).startswith(UNITED):
-        return max(limits) > 1
-    return max(limits) < 1 < _value(one)
 
 
 def _is_telling(one: PublishedResult) -> bool:

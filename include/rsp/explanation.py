@@ -21,9 +21,10 @@ from include.rsp.published import (
     PublishedRules,
     Reading,
     name_key,
-    published_level,
 )
-from include.rsp.replay import NO_BUFFER, quantity_of, replay_model, scale_of
+from include.rsp.published_level import published_level
+from include.rsp.replay import NO_BUFFER, replay_model
+from include.rsp.units import quantity_of, scale_of
 from include.rsp.vocabulary import Finding, RedLineStatus
 
 LEAST_SHARED = 2

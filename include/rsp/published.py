@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -26,21 +25,6 @@ class Reading(StrEnum):
 def name_key(name: str) -> str:
     """A printed name without its spelling: case and spaces do not make it another one."""
     return " ".join(name.split()).casefold()
-
-
-DENIED = re.compile(r"\b(?:not|no|below|under|without)\s+$", re.IGNORECASE)
-
-
-def published_level(required_standard: str) -> str | None:
-    """The first ASL level that a published standard requires; None when it names none.
-
-    The standard comes first and remarks follow, so `ASL-2, not ASL-3` is ASL-2. A level that is
-    denied (`not ASL-3`, `below ASL-3`) is not one that is required.
-    """
-    for found in re.finditer(r"\bASL[\s-]?(\d+)", required_standard, re.IGNORECASE):
-        if not DENIED.search(required_standard[: found.start()]):
-            return f"ASL-{int(found[1])}"
-    return None
 
 
 class PublishedEvaluation(Document):
@@ -69,6 +53,11 @@ class PublishedEvaluation(Document):
             raise ValueError(f"evaluation {self.id!r}: only an unsaturated rule_out bears a load")
         return self
 
+    @property
+    def limits(self) -> list[float]:
+        """Those that are stated, rule_out first."""
+        return [one for one in (self.rule_out, self.rule_in) if one is not None]
+
 
 class PublishedRules(Document):
     """The rules of a replay, stated before any model is scored."""
@@ -94,7 +83,8 @@ class PublishedRules(Document):
         if named - known:
             raise InvalidDocument(
                 f"The replay's rules name the red lines {sorted(named - known)}, which policy "
-                f"{policy.id} {policy.version} does not have (expected some of {sorted(known)})."
+                f"{policy.id} {policy.version} does not have (expected some of {sorted(known)}). "
+                "Give rules for it with --rules, or leave --policy out."
             )
 
     def line_for(self, domain: str) -> Identifier | None:
@@ -108,6 +98,24 @@ class PublishedRules(Document):
         return next(
             (one for one in self.evaluations if all(word in name for word in one.words)), None
         )
+
+    def under(self, policy: Policy) -> HeldRules:
+        """These rules with the domains of the policy's red lines."""
+        own = {name: getattr(self, name) for name in PublishedRules.model_fields}
+        domains = {line.id: line.domain for line in policy.red_lines}
+        return HeldRules(**own, line_domains=domains)
+
+
+class HeldRules(PublishedRules):
+    """The rules under a policy, which knows the domain of each red line."""
+
+    line_domains: dict[Identifier, Identifier]
+
+    def is_of_domain(self, rule: PublishedEvaluation, domain: str) -> bool:
+        """Whether a row's domain is that of a rule's red line; a domain nobody knows is none."""
+        line = self.line_for(domain)
+        own = self.line_domains.get(line, "") if line else name_key(domain)
+        return own != "" and own == self.line_domains.get(rule.red_line)
 
 
 class PublishedResult(Document):
@@ -151,6 +159,8 @@ class PublishedFinding(Document):
     rule_out: float | None
     rule_in: float | None
     finding: Finding | None
+    lower_is_capable: bool = False
+    doubt: str = Field(default="", description="why it cannot be held to its rule's limits")
 
 
 class LineStatus(Document):

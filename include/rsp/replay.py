@@ -7,87 +7,105 @@ conclusion is compared with afterwards and never read by the rules.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine
 from include.rsp.published import (
+    HeldRules,
     LineStatus,
     ModelReplay,
+    PublishedEvaluation,
     PublishedFinding,
     PublishedResult,
     PublishedRules,
     Reading,
 )
+from include.rsp.units import is_unfit, scale_of
 from include.rsp.vocabulary import EvaluationRole, Finding, RedLineStatus
 
 NO_BUFFER = 0.0
 """The bare limit: for asking on which side of it a value stands."""
 
 
-SHARE_UNITS = ("score_0_1", "accuracy", "fraction", "share")
-RATIO_UNITS = ("x", "ratio", "times", "fold")
-CHANGES = r"percent.*_(points|change|increase|improvement|uplift|speedup|gain)"
-"""Percentages of a change: no share of a whole."""
-
-
-def scale_of(unit: str) -> float:
-    """What a number in this unit is divided by: 100 for percent, N for `..._of_N`, else 1."""
-    share = re.fullmatch(r".+_of_(\d+)", unit)
-    if share:
-        return float(share[1])
-    return 100.0 if unit.startswith("percent") else 1.0
-
-
-def quantity_of(unit: str) -> str:
-    """What numbers of this unit count: `share`, `of_N`, `ratio`, else the unit itself.
-
-    Values of two quantities are never compared with each other.
-    """
-    counted = re.fullmatch(r".+_(of_\d+)", unit)
-    if counted:
-        return counted[1]
-    if unit in RATIO_UNITS:
-        return "ratio"
-    whole = unit.startswith("percent") and not re.fullmatch(CHANGES, unit)
-    return "share" if whole or unit in SHARE_UNITS else unit
-
-
 def find_published(
-    rules: PublishedRules, result: PublishedResult, *, buffer: float
-) -> PublishedFinding:
+    rules: HeldRules, result: PublishedResult, *, buffer: float
+) -> list[PublishedFinding]:
     """The point rule: `crossed` from rule_in on, `below` while clear of rule_out by the buffer.
 
     An evaluation that no rule names takes the limit that its row prints; it bears no load, so it
-    can rule a line in and never out. A score that is missing is inconclusive.
+    can rule a line in and never out. So does a row of another domain than its rule's, beside what
+    the rule makes of it. A score that is missing is inconclusive, and so is one that cannot be
+    held to its rule's limit, unless it crosses.
     """
     rule = rules.rule_for(result.evaluation)
-    line = rule.red_line if rule else rules.line_for(result.domain)
-    scale = scale_of(result.unit)
-    value = None if result.score is None else result.score / scale
-    if rule:
-        role = rule.role
-        rule_out, rule_in = rule.rule_out, rule.rule_in
-        low = rule.capability == "low"
-    else:
-        printed = None if result.threshold is None else result.threshold / scale
-        is_in = result.threshold_kind == "rule_in"
-        role = "rule_in" if is_in else "evidence" if printed is None else "rule_out"
-        rule_out, rule_in = (None, printed) if is_in else (printed, None)
-        low = result.lower_is_capable
+    if rule is None:
+        return [_by_print(rules, result, buffer)]
+    found = [_by_rule(rules, rule, result, buffer)]
+    own_line = rules.line_for(result.domain)
+    if own_line and result.threshold is not None and not rules.is_of_domain(rule, result.domain):
+        found.append(_by_print(rules, result, buffer))
+    return found
+
+
+def _by_rule(
+    rules: HeldRules, rule: PublishedEvaluation, result: PublishedResult, buffer: float
+) -> PublishedFinding:
+    value = None if result.score is None else result.score / scale_of(result.unit)
+    low = rule.capability == "low"
+    finding = place(value, rule.rule_out, rule.rule_in, low=low, buffer=buffer)
+    doubt = _doubt(rules, rule, result)
+    if doubt and finding not in (Finding.CROSSED, None):
+        finding = Finding.INCONCLUSIVE
     return PublishedFinding(
         row=result.row,
         evaluation=result.evaluation,
-        red_line=line,
+        red_line=rule.red_line,
+        role=EvaluationRole(rule.role),
+        load_bearing=rule.load_bearing,
+        saturated=rule.saturated,
+        value=value,
+        rule_out=rule.rule_out,
+        rule_in=rule.rule_in,
+        finding=finding,
+        lower_is_capable=low,
+        doubt=doubt,
+    )
+
+
+def _by_print(rules: HeldRules, result: PublishedResult, buffer: float) -> PublishedFinding:
+    scale = scale_of(result.unit)
+    value = None if result.score is None else result.score / scale
+    printed = None if result.threshold is None else result.threshold / scale
+    is_in = result.threshold_kind == "rule_in"
+    role = "rule_in" if is_in else "evidence" if printed is None else "rule_out"
+    rule_out, rule_in = (None, printed) if is_in else (printed, None)
+    low = result.lower_is_capable
+    return PublishedFinding(
+        row=result.row,
+        evaluation=result.evaluation,
+        red_line=rules.line_for(result.domain),
         role=EvaluationRole(role),
-        load_bearing=bool(rule and rule.load_bearing),
-        saturated=bool(rule and rule.saturated),
+        load_bearing=False,
+        saturated=False,
         value=value,
         rule_out=rule_out,
         rule_in=rule_in,
         finding=place(value, rule_out, rule_in, low=low, buffer=buffer),
+        lower_is_capable=low,
     )
+
+
+def _doubt(rules: HeldRules, rule: PublishedEvaluation, result: PublishedResult) -> str:
+    """Why a row cannot be held to the limits of the rule that its name matches; else empty."""
+    if result.score is None:
+        return "no score"
+    if is_unfit(result.unit, result.score, rule.limits):
+        held = " and ".join(f"{one:g}" for one in rule.limits)
+        return f"{result.score:g} in {result.unit} cannot be held to the limit {held}"
+    if not rules.is_of_domain(rule, result.domain):
+        return f"its domain {result.domain or '(none)'} is not that of {rule.red_line}"
+    return ""
 
 
 def place(
@@ -114,9 +132,11 @@ def replay_model(
 ) -> ModelReplay:
     """All red lines of one model from its published rows (in any order)."""
     share = rules.buffer if buffer is None else buffer
+    held = rules.under(policy)
     findings = [
-        find_published(rules, one, buffer=share)
+        found
         for one in sorted(results, key=lambda one: (one.evaluation, one.row))
+        for found in find_published(held, one, buffer=share)
     ]
     statuses: dict[str, LineStatus] = {}
     for line in policy.red_lines:
@@ -194,8 +214,10 @@ def _by_load_bearing(own: Sequence[PublishedFinding]) -> Combined:
     if not bearing:
         return RedLineStatus.NOT_RULED_OUT, False, "judgement: no load-bearing result was published"
     open_ones = [one for one in bearing if one.finding is not Finding.BELOW]
-    if open_ones:
+    if any(one.finding is not Finding.INCONCLUSIVE for one in open_ones):
         return RedLineStatus.NOT_RULED_OUT, True, _say(open_ones)
+    if open_ones:
+        return RedLineStatus.NOT_RULED_OUT, False, f"judgement: {_say(open_ones)}"
     return RedLineStatus.RULED_OUT, True, _say(bearing)
 
 
@@ -236,11 +258,25 @@ def _say(found: Sequence[PublishedFinding]) -> str:
 
 
 def _say_one(one: PublishedFinding) -> str:
+    where = f"row {one.row} {one.evaluation}"
     if one.value is None:
-        return f"row {one.row} {one.evaluation}: no score"
+        return f"no score for {where}"
+    if one.finding is Finding.INCONCLUSIVE:
+        return f"{where}: {one.doubt}"
     limits = [
         f"{name} {limit:g}"
         for name, limit in (("rule-out", one.rule_out), ("rule-in", one.rule_in))
         if limit is not None
     ]
-    return f"row {one.row} {one.evaluation}: {one.value:g} {one.finding} ({', '.join(limits)})"
+    return f"{where}: {one.value:g} {_stands(one)} ({', '.join(limits)})"
+
+
+def _stands(one: PublishedFinding) -> str:
+    """Where a value stands; `near` is said only of one that is not at its only limit."""
+    if one.finding is not Finding.NEAR or one.rule_out is None or one.rule_in is not None:
+        return str(one.finding)
+    at = place(
+        one.value, one.rule_out, None, low=one.lower_is_capable, buffer=NO_BUFFER
+    ) is not Finding.BELOW  # fmt: skip
+    side = "under" if one.lower_is_capable else "over"
+    return f"at or {side} its rule-out limit" if at else str(one.finding)

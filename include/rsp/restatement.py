@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from include.rsp.canonical import Document
+from include.rsp.printed import numbers_in, read_cell
 from include.rsp.published import PublishedResult, PublishedRules, name_key
-from include.rsp.replay import NO_BUFFER, place, scale_of
+from include.rsp.replay import NO_BUFFER, place
+from include.rsp.units import scale_of
 from include.rsp.vocabulary import Finding
 
 TOLERATED = 0.10
@@ -41,6 +43,8 @@ class Flag(StrEnum):
     RULE_KIND_CHANGED = "rule_kind_changed"
     LIMIT_NOT_THE_RULES = "limit_not_the_rules"
     UNIT_DOES_NOT_FIT = "unit_does_not_fit"
+    DOMAIN_DOES_NOT_FIT = "domain_does_not_fit"
+    NAME_DIFFERS = "name_differs"
     UNCOUNTED = "uncounted"
     OVER_TOLERANCE = "over_tolerance"
     ORDER_REVERSED = "order_reversed"
@@ -63,6 +67,8 @@ NEXT_STEP = {
     Flag.RULE_KIND_CHANGED: "record it as a change of policy: ruling in is not ruling out",
     Flag.LIMIT_NOT_THE_RULES: "check which limit holds before anybody relies on the answer",
     Flag.UNIT_DOES_NOT_FIT: "print the value in the unit of the limit, then replay again",
+    Flag.DOMAIN_DOES_NOT_FIT: "correct the domain, or give the evaluation a rule of its domain",
+    Flag.NAME_DIFFERS: "check that it is the evaluation that the rule means; else give it its own",
     Flag.UNCOUNTED: "assign the evaluation to a red line, or say why it decides nothing",
     Flag.OVER_TOLERANCE: "ask for the reason: more than a tenth of the first value",
     Flag.ORDER_REVERSED: "ask for the source: the values may have changed places",
@@ -119,11 +125,20 @@ def check_restatement(
         found.add(Flag.SUMMARY_DIFFERS_FROM_DETAIL)
     if paired and _is_reversed(pairs):
         found.add(Flag.ORDER_REVERSED)
-    counts = [re.match(r"\d+(?:\.\d+)?/(\d+)", text) for text in (one.value_a, one.value_b)]
-    if counts[0] and counts[1] and counts[0][0] != counts[1][0]:
-        same = counts[0][1] == counts[1][1]
-        found.add(Flag.REGRADED if same else Flag.DENOMINATOR_CHANGED)
+    found |= _compare_cells(one)
     return _gravest_first(found or {Flag.WITHIN})
+
+
+def _compare_cells(one: Restatement) -> set[Flag]:
+    """Whether the unit or the count of problems is another one."""
+    before, after = read_cell(one.value_a), read_cell(one.value_b)
+    found = set()
+    if any(x.unit and y.unit and x.unit != y.unit for x in before for y in after):
+        found.add(Flag.UNIT_CHANGED)
+    first, then = before[0], after[0]
+    if first.of and then.of and (first.of, first.value) != (then.of, then.value):
+        found.add(Flag.REGRADED if first.of == then.of else Flag.DENOMINATOR_CHANGED)
+    return found
 
 
 def compare_values(
@@ -145,17 +160,6 @@ def _gravest_first(found: set[Flag]) -> list[Flag]:
 def _is_reversed(pairs: Sequence[tuple[float, float]]) -> bool:
     """Two values of one cell, of which the smaller became the larger (R11, a swap)."""
     return any((x - u) * (y - v) < 0 for x, y in pairs for u, v in pairs)
-
-
-def numbers_in(text: str) -> list[float]:
-    """The values in a printed cell: `17/33` is a share, `53%` a share, `a / b` two values."""
-    found = []
-    for part in re.split(r"\s/\s", text):
-        match = re.match(r"[~≈<>≤≥]*\s*(-?\d+(?:\.\d+)?)(?:/(\d+))?\s*(%?)", part.strip())
-        if match and (match[2] is None or int(match[2])):
-            share = int(match[2]) if match[2] else 100 if match[3] else 1
-            found.append(float(match[1]) / share)
-    return found
 
 
 def _same(rules: PublishedRules, one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""Published evidence that gets worse never makes a red line safer (I1), over 10,000 cases."""
+"""Published evidence that gets worse never makes a red line safer (I1), over 21,000 cases."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ RULES = read_rules()
 PATH = named_file(POLICIES, RULES.policy)
 POLICY = read_policy(PATH.read_bytes(), where=str(PATH))
 RANK = {RedLineStatus.RULED_OUT: 0, RedLineStatus.NOT_RULED_OUT: 1, RedLineStatus.CROSSED: 2}
+MOST = settings(max_examples=5000, deadline=None, database=None)
 MANY = settings(max_examples=2000, deadline=None, database=None)
 
 
@@ -30,7 +31,8 @@ def rows(draw: st.DrawFn) -> list[PublishedResult]:
         score = draw(st.none() | st.floats(0, 3).map(lambda part, limit=limit: part * limit))
         found.append(
             PublishedResult(
-                row=number, model="M", framework="RSP v2.2", domain="CBRN",
+                row=number, model="M", framework="RSP v2.2",
+                domain="CBRN" if rule.red_line.startswith("cbrn") else "Autonomy",
                 evaluation=" ".join(rule.words), unit="x", score=score, threshold=None,
                 threshold_kind="none", lower_is_capable=False, source="card",
             )
@@ -47,7 +49,7 @@ def ruled_out(results: list[PublishedResult]) -> set[str]:
     return {line for line, rank in ranks(results).items() if rank == 0}
 
 
-@MANY
+@MOST
 @given(rows(), st.data())
 def test_losing_a_score_never_rules_out(
     results: list[PublishedResult], data: st.DataObject
@@ -75,7 +77,7 @@ def test_more_capability_never_loosens(results: list[PublishedResult], data: st.
     assert all(after[line] >= before[line] for line in before)
 
 
-@MANY
+@MOST
 @given(rows(), st.floats(0, 0.5), st.floats(0, 0.5))
 def test_a_larger_buffer_never_loosens(
     results: list[PublishedResult], one: float, other: float
@@ -84,7 +86,7 @@ def test_a_larger_buffer_never_loosens(
     assert all(large[line] >= small[line] for line in small)
 
 
-@MANY
+@MOST
 @given(rows(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(results: list[PublishedResult], random: object) -> None:
     mixed = [*results]
@@ -101,6 +103,21 @@ def test_a_repeated_row_never_rules_out(
     assert ruled_out([*results, again]) <= ruled_out(results)
 
 
+@MANY
+@given(rows(), st.data())
+def test_another_unit_or_domain_never_rules_out(
+    results: list[PublishedResult], data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(results) - 1))
+    strange = data.draw(
+        st.sampled_from(["", "Cyber", "none known"]).map(lambda one: {"domain": one})
+        | st.just({"unit": "percent_increase"})
+    )
+    other = [*results]
+    other[at] = other[at].model_copy(update=strange)
+    assert ruled_out(other) <= ruled_out(results)
+
+
 @st.composite
 def mixed_rows(draw: st.DrawFn) -> list[PublishedResult]:
     """Rows of three models, with units, limits and kinds in any mixture."""
@@ -108,6 +125,7 @@ def mixed_rows(draw: st.DrawFn) -> list[PublishedResult]:
         one.model_copy(
             update={
                 "model": draw(st.sampled_from(["A", "B", "C"])),
+                "domain": draw(st.sampled_from([one.domain, "CBRN", "Autonomy", "Cyber", ""])),
                 "unit": draw(st.sampled_from(["x", "percent", "problems_of_42", "hours"])),
                 "threshold": draw(st.sampled_from([None, 0.5, 2.0])),
                 "threshold_kind": draw(st.sampled_from(["rule_in", "rule_out", "none"])),
@@ -128,7 +146,8 @@ def test_the_order_of_rows_changes_no_explanation_and_no_inconsistency(
     random.shuffle(mixed)  # type: ignore[attr-defined]
     determined = [make_determination(*one) for one in zip("ABC", levels, strict=True)]
     one, other = (Record.of(POLICY, RULES, each, determined) for each in (results, mixed))
-    assert find_inconsistencies(RULES, results) == find_inconsistencies(RULES, mixed)
+    held = RULES.under(POLICY)
+    assert find_inconsistencies(held, results) == find_inconsistencies(held, mixed)
     for model in one.results:
         assert explain(one, model) == explain(other, model)
         assert explain(one, model).sentence

@@ -86,6 +86,8 @@ def test_a_model_that_nobody_knows_is_a_row_and_no_code(tmp_path: Path) -> None:
         (UPLIFT.replace("1.5,x", "many,x"), "score: got 'many'"),
         (UPLIFT.replace("1.5,x", "-1,x"), "score: got -1.0"),
         (UPLIFT.replace("1.5,x", "1.2,score_0_1"), "expected 0 to 1 in the unit"),
+        (UPLIFT.replace("1.5,x", "1.2,proportion"), "expected 0 to 1 in the unit"),
+        (UPLIFT.replace("1.5,x", "1.2,probability"), "expected 0 to 1 in the unit"),
         (UPLIFT.replace("1.5,x", "120,percent"), "expected 0 to 100"),
         (UPLIFT.replace("1.5,x", "43,problems_of_42"), "expected 0 to 42"),
         (UPLIFT.replace("1.5,x", "1,problems_of_0"), "unit: got 'problems_of_0'"),

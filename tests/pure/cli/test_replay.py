@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from include.adapters.policy_files import POLICIES, named_file
 from include.adapters.published_files import PUBLISHED
 from include.cli.main import app
 
@@ -82,6 +83,31 @@ def test_the_published_record_prints_what_explains_each_answer() -> None:
     assert kinds == ["numbers"] * 5 + ["relative_comparison"]
     assert len(found["inconsistencies"]) == 5
     assert all(one["next_steps"] for one in found["inconsistencies"])
+    assert all(len(one["next_steps"]) == len(one["flags"]) for one in found["restated"])
+
+
+def test_the_policy_may_be_a_file(tmp_path: Path) -> None:
+    law = tmp_path / "law.yaml"
+    law.write_bytes(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes())
+    named, given = (
+        CliRunner().invoke(app, ["replay", "--policy", one])
+        for one in ("anthropic-rsp-2.2", str(law))
+    )
+    assert given.exit_code == 0
+    assert given.output == named.output
+
+
+def test_rules_that_do_not_fit_the_policy_are_refused_with_a_next_step() -> None:
+    done = CliRunner().invoke(app, ["replay", "--policy", "toylab-1.0"])
+    assert done.exit_code == 1
+    assert "Give rules for it with --rules, or leave --policy out." in str(done.exception)
+
+
+@pytest.mark.parametrize("option", ["--determinations", "--restatements"])
+@pytest.mark.parametrize("more", [[], ["--sweep"]])
+def test_a_path_that_is_not_there_is_seen_by_the_sweep_too(option: str, more: list[str]) -> None:
+    done = CliRunner().invoke(app, ["replay", option, "nowhere.csv", *more])
+    assert "nowhere.csv cannot be read" in str(done.exception)
 
 
 def test_determinations_change_no_answer_only_what_is_said_of_it(tmp_path: Path) -> None:

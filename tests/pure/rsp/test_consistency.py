@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from include.adapters import published_files as files
+from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.consistency import find_doubts, find_inconsistencies
 from include.rsp.restatement import Flag
 from tests.support.published import make_result
 
-RULES = files.read_rules()
+STATED = files.read_rules()
+LAW = read_policy(named_file(POLICIES, STATED.policy).read_bytes(), where=STATED.policy)
+RULES = STATED.under(LAW)
 RESULTS = files.read_results(files.PUBLISHED / "published_results.csv")
 TEST = "a test that no rule names"
 
@@ -60,6 +63,10 @@ def test_two_rows_of_one_evaluation(
          [Flag.LIMIT_NOT_THE_RULES]),
         ({"unit": "percent"}, [Flag.UNIT_DOES_NOT_FIT]),
         ({"unit": "percent", "score": None}, []),
+        ({"unit": "percent_increase"}, [Flag.UNIT_DOES_NOT_FIT]),
+        ({"domain": "CBRN"}, [Flag.DOMAIN_DOES_NOT_FIT]),
+        ({"domain": "AI-RnD"}, []),
+        ({"domain": "none known"}, [Flag.DOMAIN_DOES_NOT_FIT]),
         ({"evaluation": "SWE-bench", "unit": "hours", "score": 12}, [Flag.UNIT_DOES_NOT_FIT]),
         ({"evaluation": TEST, "threshold": 2, "direction": "ge"}, [Flag.UNCOUNTED]),
         ({"evaluation": TEST, "threshold": 2, "direction": "ge", "domain": "none known",
@@ -71,7 +78,8 @@ def test_two_rows_of_one_evaluation(
 def test_a_row_that_was_perhaps_held_to_the_wrong_limit_puts_the_answer_in_doubt(
     changed: dict[str, object], expected: list[Flag]
 ) -> None:
-    row = make_result(row=7, **{"evaluation": "kernels", **changed})
+    domain = "CBRN" if changed.get("evaluation") == TEST else "Autonomy"
+    row = make_result(row=7, **{"evaluation": "kernels", "domain": domain, **changed})
     found = find_inconsistencies(RULES, [row])
     assert [flag for each in found for flag in each.flags] == expected
     assert find_doubts(found, [row]) == ({7: expected} if expected else {})
@@ -80,8 +88,8 @@ def test_a_row_that_was_perhaps_held_to_the_wrong_limit_puts_the_answer_in_doubt
 
 def test_a_value_that_moves_across_a_limit_between_rows_reopens_the_case() -> None:
     rows = [
-        make_result(row=1, evaluation="quadruped", score=1.25),
-        make_result(row=2, evaluation="quadruped", score=0.769, source="B card p3"),
+        make_result(row=1, evaluation="quadruped", domain="Autonomy", score=1.25),
+        make_result(row=2, evaluation="quadruped", domain="Autonomy", score=0.769, source="B p3"),
     ]
     (one,) = find_inconsistencies(RULES, rows)
     assert one.flags == [Flag.DECISION_CHANGING, Flag.OVER_TOLERANCE]
@@ -100,3 +108,30 @@ def test_the_published_rows_have_five_things_to_ask_about() -> None:
 
 def test_nothing_published_has_nothing_to_ask_about() -> None:
     assert find_inconsistencies(RULES, []) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "doubted"),
+    [
+        (["SWE-bench Verified (hard subset)", "SWE-bench Verified", "swe-bench  verified"], []),
+        (["AI suite 1: novel compiler (basic)", "AI suite 2: novel compiler (advanced)"], []),
+        (["SWE-bench Verified", "SWE-bench Verified (hard)", "SWE-bench Multimodal"], [3]),
+        (["SWE-bench Verified", "SWE-bench Pro"], [1, 2]),
+        (["SWE-bench"], []),
+        (["Kernels survey", "Survey of use", "Another survey"], [1]),
+    ],
+)
+def test_a_rule_that_takes_evaluations_of_several_names_is_in_doubt(
+    names: list[str], doubted: list[int]
+) -> None:
+    extra = [
+        make_result(row=9, model="X", evaluation="kernels", score=None, domain="Autonomy"),
+        make_result(row=10, model="Y", evaluation="kernels", score=None, domain="Autonomy"),
+    ]
+    rows = [
+        make_result(row=number, model=f"M{number}", evaluation=name, score=0.1 * number,
+                    domain="Autonomy")
+        for number, name in enumerate(names, start=1)
+    ]  # fmt: skip
+    doubts = find_doubts(find_inconsistencies(RULES, [*rows, *extra]), rows)
+    assert doubts == {row: [Flag.NAME_DIFFERS] for row in doubted}

@@ -9,7 +9,7 @@ import pytest
 from include.adapters import published_files as files
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.explanation import Explanation, Kind, Record, explain, what_decided
-from include.rsp.published import Determination, PublishedResult, published_level
+from include.rsp.published import Determination, PublishedResult
 from tests.support.published import make_determination, make_result
 
 RULES = files.read_rules()
@@ -19,7 +19,13 @@ UPLIFT, SWE, VCT = "acquisition uplift ratio", "SWE-bench", "VCT"
 
 def rows(model: str, values: dict[str, float], *, start: int = 2) -> list[PublishedResult]:
     return [
-        make_result(row=start + index, model=model, evaluation=name, score=score)
+        make_result(
+            row=start + index,
+            model=model,
+            evaluation=name,
+            score=score,
+            domain="Autonomy" if name == SWE else "CBRN",
+        )
         for index, (name, score) in enumerate(values.items())
     ]
 
@@ -122,24 +128,6 @@ def test_what_was_determined_never_changes_what_decided(standard: str) -> None:
     record = Record.of(LAW, RULES, results, [make_determination("M", standard)])
     assert what_decided(record, "m") == what_decided(plain, "m") == Kind.BUFFER
     assert record.replay("m") == plain.replay("m")
-
-
-@pytest.mark.parametrize(
-    ("text", "level"),
-    [
-        ("ASL-2", "ASL-2"),
-        ("ASL-2 (not ASL-3)", "ASL-2"),
-        ("asl 3 deployment + ASL-2 security", "ASL-3"),
-        ("not ASL-3; ASL-2", "ASL-2"),
-        ("below ASL-3", None),
-        ("no ASL level", None),
-        ("", None),
-    ],
-)
-def test_the_first_level_that_is_not_denied_is_the_published_one(
-    text: str, level: str | None
-) -> None:
-    assert published_level(text) == level
 
 
 def test_a_level_that_the_policy_does_not_know_is_not_comparable() -> None:

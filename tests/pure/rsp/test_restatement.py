@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from include.adapters import published_files as files
+from include.rsp.printed import numbers_in
 from include.rsp.restatement import (
     DECLARED,
     NEXT_STEP,
     Flag,
     Restatement,
     check_restatement,
-    numbers_in,
 )
 
 RULES = files.read_rules()
@@ -42,8 +42,15 @@ def flags(evaluation: str, before: str, after: str, *, source_b: str = "B card p
         ("Some count", "21/42", "22/45", [Flag.DENOMINATOR_CHANGED]),
         ("Anything", "rendered wrongly", "corrected", [Flag.NOT_A_NUMBER]),
         ("Anything", "0.5", "-", [Flag.NOT_A_NUMBER]),
+        ("Acquisition uplift (ratio)", "2.5x", "150%", [Flag.OVER_TOLERANCE, Flag.UNIT_CHANGED]),
+        ("SWE-bench", "12 of 45", "30 of 45",
+         [Flag.DECISION_CHANGING, Flag.OVER_TOLERANCE, Flag.REGRADED]),
+        ("SWE-bench", "12 of 45", "12 of 42", [Flag.DENOMINATOR_CHANGED]),
+        ("Kernels", "1,234x", "1.3x", [Flag.DECISION_CHANGING, Flag.OVER_TOLERANCE]),
+        ("Kernels", "0.5", "rule-out 60%", [Flag.NOT_A_NUMBER]),
+        ("Some time", "12 hours", "12 minutes", [Flag.UNIT_CHANGED]),
     ],
-)
+)  # fmt: skip
 def test_each_kind_is_noticed(
     evaluation: str, before: str, after: str, expected: list[Flag]
 ) -> None:
@@ -63,6 +70,11 @@ def test_numbers_are_read_as_they_are_printed() -> None:
     assert numbers_in("0.84 / 0.85") == [0.84, 0.85]
     assert numbers_in("0.45+-0.08") == [0.45]
     assert numbers_in("1/0") == []
+    assert numbers_in("1,234x") == [1234]
+    assert numbers_in("12 out of 48 problems") == [0.25]
+    assert numbers_in("~1 (at threshold)") == [1]
+    for text in ("1e3", "0,5", "12,34x", "0.69 (10-shot)", "0.5 / about 0.6", "1.2.3", "-"):
+        assert numbers_in(text) == [], text
 
 
 def test_the_published_restatements_include_two_that_reopen_a_case() -> None:
