@@ -228,10 +228,12 @@ def schema(
 def _policy(name: str) -> Policy:
     path = path_of(POLICIES, name)
     content = bytes_of(path)
-    if re.search(rb"^evaluations:", content, re.MULTILINE):
+    suite = re.search(rb"^evaluations:", content, re.MULTILINE)
+    if suite:
+        line = content[: suite.start()].count(b"\n") + 1
         raise InvalidDocument(
-            f"{path}: got a suite (expected a policy). Name a policy; `policy diff --suite` "
-            "compares suites."
+            f"{path}, line {line}, evaluations: got a suite (expected a policy). Name a policy; "
+            "`policy diff --suite` compares suites."
         )
     return read_policy(content, where=str(path))
 

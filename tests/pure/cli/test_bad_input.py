@@ -74,7 +74,7 @@ YAML_CASES = [
      "line 1, (whole document):", "got ['a']"),
     ("a scalar", DIFF, ("policy.yaml", r"(?s).*", "a\n"), "line 1, (whole document):", "got 'a'"),
     ("another document", "policy check suite.yaml", ("suite.yaml", "note:", "note:"),
-     "suite.yaml: got a suite", "expected a policy"),
+     "evaluations: got a suite", "expected a policy"),
     ("contradictory limits", BOTH, ("suite.yaml", "rule_in: 0.5, buffer: 0.05", "rule_in: 0.4, "
      "buffer: 0.05"), "line 46, evaluations.1.limits.rule_in: rule_in 0.4 is below", "got '0.4'"),
     ("a buffer over everything", DECIDE, ("suite.yaml", "buffer: 0.1}", "buffer: 0.5}"),
