@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.world import World
+
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):  # the same cases on every run; without it each run draws new ones
+    settings.load_profile("ci")
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def _status(
     if status is RedLineStatus.RULED_OUT and unreported and reading is Reading.LOAD_BEARING:
         status, decided = RedLineStatus.NOT_RULED_OUT, False
         because = f"judgement: load-bearing evaluations were not published: {unreported}"
-    if status is RedLineStatus.NOT_RULED_OUT:
+    if status is RedLineStatus.NOT_RULED_OUT and not any(map(_is_in_doubt, own)):
         implied = [
             one for one in line.ruled_out_by if before[one].status is RedLineStatus.RULED_OUT
         ]
@@ -206,6 +206,11 @@ def _unreported(
 Combined = tuple[RedLineStatus, bool, str]
 
 
+def _is_in_doubt(one: PublishedFinding) -> bool:
+    """Whether a row cannot be held to its limits as it is printed: it might hide a crossing."""
+    return bool(one.doubt) and one.finding is Finding.INCONCLUSIVE
+
+
 def _by_load_bearing(own: Sequence[PublishedFinding]) -> Combined:
     crossed = [one for one in own if one.finding is Finding.CROSSED and not one.saturated]
     if crossed:
@@ -213,7 +218,11 @@ def _by_load_bearing(own: Sequence[PublishedFinding]) -> Combined:
     bearing = [one for one in own if one.load_bearing]
     if not bearing:
         return RedLineStatus.NOT_RULED_OUT, False, "judgement: no load-bearing result was published"
-    open_ones = [one for one in bearing if one.finding is not Finding.BELOW]
+    open_ones = [
+        one
+        for one in own
+        if _is_in_doubt(one) or (one.load_bearing and one.finding is not Finding.BELOW)
+    ]
     if any(one.finding is not Finding.INCONCLUSIVE for one in open_ones):
         return RedLineStatus.NOT_RULED_OUT, True, _say(open_ones)
     if open_ones:
