@@ -207,9 +207,10 @@ def _expit(value: float) -> float:
 
 
 def _first_at(curve: Callable[[float], float], limit: float, start: float) -> float | None:
-    """The least compute from `start` on at which a curve is at the limit, to three digits, never
-    too late; None beyond the horizon. A logit's curve here is convex or straight, so one that
-    begins under the limit meets it at most once.
+    """The least compute from `start` on at which a curve is at the limit, to three digits.
+
+    Never too late, never before `start`; None beyond the horizon. A logit's curve here is convex or
+    straight, so one that begins under the limit meets it at most once.
     """
     low = math.log2(start)
     high = low + math.log2(HORIZON)
@@ -221,7 +222,7 @@ def _first_at(curve: Callable[[float], float], limit: float, start: float) -> fl
         middle = (low + high) / 2
         low, high = (middle, high) if curve(middle) < limit else (low, middle)
     floor = Context(prec=3, rounding=ROUND_FLOOR)
-    return float(floor.create_decimal_from_float(2.0**high * (1 + 1e-9)))
+    return max(start, float(floor.create_decimal_from_float(2.0**high * (1 + 1e-9))))
 
 
 def _not_reached(central: float | None, upper: float | None) -> str:
