@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from include.rsp.forecast import Forecast, ForecastPoint, forecast
@@ -30,6 +30,7 @@ def ahead(points: list[ForecastPoint], ratio: float) -> Forecast:
 
 @CASES
 @given(series, further)
+@example([(2.0, 0.7890625), (1.8984375, 0.0), (3.109375, 0.7882419110411651)], 1.0)  # rounding
 def test_the_headroom_lies_within_its_bounds(rows: list[tuple[float, float]], far: float) -> None:
     found = ahead(made(rows), far)
     assert found.headroom_lower <= found.headroom <= found.headroom_upper  # type: ignore[operator]

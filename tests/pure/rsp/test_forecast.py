@@ -170,15 +170,3 @@ def test_a_limit_under_every_score_is_reached_now() -> None:
 
 def test_a_saturated_evaluation_is_said_not_to_rule_out() -> None:
     assert "cannot rule out" in ahead(points(*SLOW), saturated=True).note
-
-
-def test_no_limit_is_reached_before_the_last_checkpoint() -> None:
-    """Rounding to three digits went below it: the upper bound then seemed to come later."""
-    last = 11805908203.125
-    rows = [(1e9, 0.05), (3e9, 0.3), (last, 0.399)]
-    found = ahead(
-        [ForecastPoint(effective_compute=one, value=value, n=200) for one, value in rows], 1e11
-    )
-    assert found.reached_at is not None
-    assert found.upper_reached_at is not None
-    assert last <= found.upper_reached_at <= found.reached_at
