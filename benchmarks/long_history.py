@@ -29,7 +29,7 @@ from include.adapters.store import DirectoryStore, put_blob
 from include.rsp import records as r
 from include.rsp.adoption import offices_of
 from include.rsp.attestation import LedgerEntry, Predicate, statement
-from include.rsp.authority import Rules
+from include.rsp.rules import Rules
 from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.decision import decide

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from include.rsp import records as r
-from include.rsp.state import LedgerState, RunState
+from include.rsp.run_state import RunState
+from include.rsp.state import LedgerState
 
 RUN_ID = "toy-run-1"
 

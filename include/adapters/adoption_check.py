@@ -14,12 +14,12 @@ from include.rsp.adoption import live_authority, open_assessments, review
 from include.rsp.adoption_records import Disposition, ReviewFindings
 from include.rsp.approvals import check_approved, check_effective, check_published, wanted
 from include.rsp.attestation import Predicate
-from include.rsp.authority import Rules
 from include.rsp.backtest import Redecided, backtest, redecide
 from include.rsp.canonical import Digest, Document, digest_bytes
 from include.rsp.difference import differences
 from include.rsp.errors import Refused
 from include.rsp.review_text import review_markdown
+from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import KeyRole

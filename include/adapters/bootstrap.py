@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from include.adapters.ledger import write_record
 from include.adapters.policy_files import read_policy, read_suite
@@ -23,6 +24,7 @@ from include.rsp.vocabulary import KeyRole
 
 NOTARY_KEYS = (KeyRole.LEDGER, KeyRole.PERMIT, KeyRole.HOLD)
 TRUST_ROOT = "trust_root.json"
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +48,34 @@ class KeyFolders:
         return self.root / "trainer" / "trainer.pem"
 
     @property
+    def deployer(self) -> Path:
+        """The key of who deploys, and keeps the weights."""
+        return self.root / "deployer" / "deployer.pem"
+
+    @property
     def trust_root(self) -> Path:
         """The public keys; everybody may read it."""
         return self.notary / TRUST_ROOT
 
 
+def holder_name(office: str, *, simulated: bool) -> str:
+    """The person in an office: one made up, or whoever has its key."""
+    return f"simulated-{office}" if simulated else office
+
+
 def make_trust_root(
-    folders: KeyFolders, offices: Sequence[str], *, simulated: bool, at: datetime
+    folders: KeyFolders,
+    offices: Sequence[str],
+    *,
+    simulated: bool,
+    at: datetime,
+    users: Mapping[str, str] = NOBODY,
 ) -> r.TrustRoot:
-    """Make what keys are missing and write the trust root; an existing one is kept."""
+    """Make what keys are missing and write the trust root; an existing one is kept.
+
+    Args:
+        users: by office, the user name in Airflow whose answers Airflow may attest.
+    """
     if folders.trust_root.exists():
         root = parse_record(folders.trust_root.read_bytes(), where=str(folders.trust_root))
         if not isinstance(root, r.TrustRoot):
@@ -66,10 +87,21 @@ def make_trust_root(
     ]
     for office in offices:
         officer = KeyFile.create(folders.officer(office))
-        holder = f"simulated-{office}" if simulated else office
+        holder = holder_name(office, simulated=simulated)
         keys.append(officer.entry(KeyRole.OFFICER, holder, office=office, simulated=simulated))
     keys.append(KeyFile.create(folders.trainer).entry(KeyRole.TRAINER, "trainer"))
-    root = r.TrustRoot(at=at, by="rsp init", stamp=code_stamp(), keys=keys)
+    keys.append(KeyFile.create(folders.deployer).entry(KeyRole.DEPLOYER, "deployer"))
+    accounts = [
+        r.AccountEntry(
+            user=users[office],
+            holder=holder_name(office, simulated=simulated),
+            office=office,
+            simulated=simulated,
+        )
+        for office in offices
+        if office in users
+    ]
+    root = r.TrustRoot(at=at, by="rsp init", stamp=code_stamp(), keys=keys, accounts=accounts)
     folders.trust_root.write_bytes(canonical_bytes(root))
     return root
 
@@ -153,11 +185,3 @@ def approval(
             "signed_at": at, "simulated": entry.simulated, "envelope": envelope,
         }
     )  # fmt: skip
-
-
-def sign_determination(
-    key: KeyFile, packet: Digest, *, office: str, decision: str, reason: str, at: datetime
-) -> r.Envelope:
-    """An officer's signature under a packet, to be pasted into the human task."""
-    body = {"office": office, "decision": decision, "reason": reason, "signed_at": iso(at)}
-    return key.sign(statement(Predicate.DETERMINATION, packet, body))

@@ -14,22 +14,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from include.adapters import adoption_check as adoption
-from include.adapters import rederivation, signing
+from include.adapters import rederivation
+from include.adapters.people_check import PeopleCheck
 from include.adapters.store import Store, get_blob
+from include.adapters.witness import Witness
 from include.rsp import records as r
 from include.rsp.admission import check_admissible, check_time
-from include.rsp.attestation import Predicate
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.comparison import is_notable, screening
 from include.rsp.errors import InvalidDocument, Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.judgement import judge_required
-from include.rsp.packet import packet_markdown
 from include.rsp.preliminary import screen
 from include.rsp.reading import blobs
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import KeyRole
 
 LONGEST_DELAY = timedelta(minutes=10)
 PROMPT = (
@@ -42,8 +41,10 @@ PROMPT = (
     r.Validation,
     r.Verdict,
     r.SafeguardsJudgement,
+    r.CapabilityReport,
     r.Packet,
     r.PermitRequest,
+    r.StopCheck,
 )
 """What is decided as of its own time, and so must reach the ledger soon after it."""
 
@@ -51,9 +52,17 @@ PROMPT = (
 class Gatekeeper:
     """Admits records that workers and people wrote."""
 
-    def __init__(self, store: Store, rulebook: rederivation.RuleBook) -> None:
+    def __init__(
+        self,
+        store: Store,
+        rulebook: rederivation.RuleBook,
+        *,
+        witness: Witness | None = None,
+        live: bool = True,
+    ) -> None:
         self.store = store
         self.rulebook = rulebook
+        self.people = PeopleCheck(store, rulebook, witness, live=live)
 
     def check(self, state: LedgerState, digest: Digest, record: r.Record, *, now: datetime) -> None:
         """Refuse a record that must not count.
@@ -96,8 +105,15 @@ class Gatekeeper:
             r.Preliminary: self._check_preliminary,
             r.Verdict: self._check_verdict,
             r.SafeguardsJudgement: self._check_judgement,
-            r.Packet: self._check_packet,
-            r.Determination: self._check_determination,
+            r.CapabilityReport: self.people.check_report,
+            r.Packet: self.people.check_packet,
+            r.Opinion: self.people.check_answer,
+            r.Determination: self.people.check_answer,
+            r.Receipt: self.people.check_answer,
+            r.DeletionAnswer: self.people.check_answer,
+            r.Revocation: self.people.check_answer,
+            r.Notification: self.people.check_notification,
+            r.StopCheck: self.people.check_stop,
             r.Restatement: self._check_restatement,
             r.Evidence: _check_plain,
             r.Incident: _check_plain,
@@ -200,41 +216,12 @@ class Gatekeeper:
         if derived != (record.standards, record.holds):
             raise Refused("not_derivable", "The judgement does not follow from the evidence.")
 
-    def _check_packet(self, state: LedgerState, record: r.Packet) -> None:
-        verdict = state.expect(record.verdict.record, r.Verdict)
-        rules = self.rulebook.of_assessment(state, verdict.assessment_id)
-        text = packet_markdown(
-            state,
-            rules.policy,
-            verdict_digest=record.verdict.record,
-            judgement_digest=record.judgement.record if record.judgement else None,
-            hold_digest=record.hold.record if record.hold else None,
-        )
-        if digest_bytes(text.encode()) != record.document.blob:
-            raise Refused("not_derivable", "The packet's text does not follow from the records.")
-
     def _check_restatement(self, state: LedgerState, record: r.Restatement) -> None:
         restated = state.expect(record.result_set.record, r.ResultSet)
         if rederivation.read_samples(self.store, record.samples) is None:
             raise InvalidDocument(f"The restated samples {record.samples.blob} do not read.")
         if restated.run.samples and restated.run.samples.blob == record.samples.blob:
             raise Refused("nothing_restated", "The restated samples are those that were counted.")
-
-    def _check_determination(self, state: LedgerState, record: r.Determination) -> None:
-        keys = signing.keys_for(state.trust, KeyRole.OFFICER)
-        key, subject, body = signing.verify(record.envelope, keys, Predicate.DETERMINATION)
-        claimed = {
-            "office": record.office,
-            "decision": record.decision,
-            "reason": record.reason,
-            "signed_at": record.model_dump(mode="json")["signed_at"],
-        }
-        if subject != record.packet.record:
-            raise Refused(
-                "wrong_packet", f"{key.holder} signed the packet {subject}, not this one."
-            )
-        if body != claimed or key.office != record.office or key.simulated != record.simulated:
-            raise Refused("bad_signature", f"{key.holder} did not sign what the record says.")
 
 
 def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) -> None:

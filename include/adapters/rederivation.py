@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
-from include.rsp.authority import Rules
 from include.rsp.canonical import Digest
 from include.rsp.comparison import Ground
 from include.rsp.decision import Decision, decide
@@ -29,6 +28,7 @@ from include.rsp.forecast import (
 )
 from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
+from include.rsp.rules import Rules
 from include.rsp.state import AssessmentState, LedgerState
 from include.rsp.suite import load_bearing
 

@@ -90,6 +90,17 @@ def verify(
         Refused: no key of these signed it (`bad_signature`).
         InvalidDocument: the envelope or its statement does not read.
     """
+    entry, payload = _signed_by(envelope, keys)
+    subject, said = read_statement(payload, predicate)
+    return entry, subject, said
+
+
+def payload_of(envelope: Envelope, keys: Iterable[KeyEntry]) -> bytes:
+    """The signed bytes, whatever they say; raises as `verify` does."""
+    return _signed_by(envelope, keys)[1]
+
+
+def _signed_by(envelope: Envelope, keys: Iterable[KeyEntry]) -> tuple[KeyEntry, bytes]:
     plain = envelope.model_dump()
     if len(envelope.signatures) != 1:
         raise Refused("bad_signature", f"{len(envelope.signatures)} signatures (expected one)")
@@ -113,8 +124,7 @@ def verify(
         raise InvalidDocument(f"Not a DSSE envelope: {error!r}") from error
     if envelope.payloadType != PAYLOAD_TYPE:
         raise InvalidDocument(f"Payload type {envelope.payloadType!r} (expected {PAYLOAD_TYPE!r})")
-    subject, body = read_statement(signed.payload, predicate)
-    return entry, subject, body
+    return entry, bytes(signed.payload)
 
 
 @functools.lru_cache(maxsize=256)

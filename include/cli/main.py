@@ -17,7 +17,7 @@ from include.cli.opened import caller, ledger_of, record_named
 from include.rsp.errors import InvalidDocument, RedlineError
 
 if TYPE_CHECKING:
-    from include.rsp.authority import Rules
+    from include.rsp.rules import Rules
 
 app = typer.Typer(
     help="Runs a Responsible Scaling Policy: verdicts, holds, permits and the ledger behind them.",

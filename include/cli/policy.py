@@ -53,8 +53,8 @@ def refuse_changed(store: str, files: tuple[Path, Path]) -> None:
     from include.adapters.ledger import LedgerReader
     from include.adapters.rederivation import RuleBook
     from include.adapters.store import open_store
-    from include.rsp.authority import Rules
     from include.rsp.canonical import digest_bytes
+    from include.rsp.rules import Rules
 
     opened = open_store(store)
     rules = Rules(*read_together(*files))

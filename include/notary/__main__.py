@@ -12,6 +12,7 @@ from pathlib import Path
 
 from include.adapters.signing import KeyFile
 from include.adapters.store import open_store
+from include.adapters.witness import AirflowWitness
 from include.notary.notary import Notary
 from include.rsp.errors import AlreadyExists, RedlineError
 from include.rsp.reading import parse_record
@@ -48,6 +49,7 @@ def _run(store: str, keys: Path, interval: float, stop: threading.Event) -> int:
             store=open_store(store),
             keys={role: KeyFile(keys / f"{role.value}.pem") for role in OWN_KEYS},
             clock=lambda: datetime.now(UTC),
+            witness=AirflowWitness.read(keys),
         )
         root = parse_record((keys / "trust_root.json").read_bytes(), where="trust_root.json")
         if not isinstance(root, TrustRoot):

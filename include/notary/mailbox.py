@@ -18,17 +18,15 @@ from include.adapters.store import Store
 from include.rsp import records as r
 from include.rsp.admission import check_admissible
 from include.rsp.attestation import Predicate, statement
-from include.rsp.authority import Rules
-from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
+from include.rsp.canonical import Digest, canonical_bytes, digest_bytes, short
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.leases import lease_for
+from include.rsp.orders import Order, deployment_summary, order_of
+from include.rsp.rules import Rules
+from include.rsp.run_state import RunState
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import KeyRole
-
-_PREDICATES: dict[str, tuple[Predicate, KeyRole]] = {
-    "permit": (Predicate.PERMIT, KeyRole.PERMIT),
-    "hold": (Predicate.HOLD, KeyRole.HOLD),
-}
+from include.rsp.vocabulary import KeyRole, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +41,24 @@ class Issued:
 def publish_order(
     store: Store,
     keys: Mapping[KeyRole, KeyFile],
-    record: r.Permit | r.Hold,
+    state: LedgerState,
+    record: Order,
     digest: Digest,
     index: int,
 ) -> None:
-    """Put a chained permit or hold before the trainer; writing it again is harmless."""
-    predicate, role = _PREDICATES[record.kind]
-    body = {"ledger_index": index, "record": record.model_dump(mode="json")}
-    envelope = keys[role].sign(statement(predicate, digest, body))
-    key = f"runs/{record.run_id}/orders/{index:012d}-{record.kind}.json"
-    store.put_new(key, canonical_bytes(envelope))
+    """Put what was chained before those whom it concerns; writing it again is harmless.
+
+    A deployment permit is published as an attestation of the checkpoint as well, which standard
+    tools read (include/rsp/attestation.py).
+    """
+    order = order_of(state, record, digest, index)
+    key = keys[order.role]
+    place = f"runs/{order.run_id}/orders/{index:012d}-{record.kind}.json"
+    store.put_new(place, canonical_bytes(key.sign(order.payload)))
+    if isinstance(record, r.Permit) and record.purpose is Scope.DEPLOYMENT:
+        summary = deployment_summary(state, record, digest)
+        place = f"runs/{order.run_id}/attestations/{index:012d}-deployment.json"
+        store.put_new(place, canonical_bytes(key.sign(summary)))
 
 
 def renew_lease(
@@ -125,19 +131,54 @@ def read_message(
         first = state.expect(announced.announcement, r.TrainingRun)
         if key_of(first.envelope) == key_of(envelope) and first.envelope == envelope:
             return first
-        own = [entry for entry in keys if entry.keyid == key_of(first.envelope)]
+        own = _answering(
+            state, key, envelope, [e for e in keys if e.keyid == key_of(first.envelope)]
+        )
         entry, subject, body = signing.verify(envelope, own, Predicate.ACKNOWLEDGEMENT)
         record = _build(
             r.Acknowledgement, body | {"hold": {"record": subject}}, entry.holder, envelope
         )
-        if subject not in announced.holds:
-            raise Refused("no_such_hold", f"{key} acknowledges {subject}, no hold of {run_id!r}.")
-        if subject in announced.acknowledgements:
-            return announced.acknowledgements[subject]
+        _check_acknowledgement(announced, key, subject, record, now=now)
     if record.run_id != run_id:
         raise Refused("other_run", f"{key} is about the run {record.run_id!r}.")
     check_admissible(state, digest_bytes(canonical_bytes(record)), record)
     return record
+
+
+def _answering(
+    state: LedgerState, where: str, envelope: r.Envelope, own: list[r.KeyEntry]
+) -> list[r.KeyEntry]:
+    """Who may answer: the trainer a training hold, the deployer those of deployment and weights."""
+    others = signing.keys_for(state.trust, KeyRole.DEPLOYER)
+    both = [*own, *others]
+    _, subject, _ = signing.verify(envelope, both, Predicate.ACKNOWLEDGEMENT)
+    hold = state.records.get(subject)
+    if not isinstance(hold, r.Hold):
+        raise Refused("no_such_hold", f"{where} acknowledges {subject}, which is no hold.")
+    return own if hold.scope is Scope.TRAINING else others
+
+
+def _check_acknowledgement(
+    run: RunState, key: str, hold: Digest, record: r.Record, *, now: datetime
+) -> None:
+    """Refuse an answer to another run's hold, a second one, one that comes late or too early."""
+    if hold not in run.holds:
+        raise Refused("no_such_hold", f"{key} acknowledges {short(hold)}, no hold of this run.")
+    known = run.acknowledgements.get(hold)
+    if known is not None and known != record:
+        raise Refused(
+            "acknowledged_already",
+            f"{key} acknowledges {short(hold)} again, which was acknowledged at "
+            f"{known.at:%H:%M:%S}. A newer hold needs an answer of its own.",
+        )
+    if known is None and hold in run.released:
+        raise Refused("stale_acknowledgement", f"{key} acknowledges {short(hold)}, which is over.")
+    if record.at > now + CLOCK_TOLERANCE or record.at < run.holds[hold].at - CLOCK_TOLERANCE:
+        raise Refused(
+            "post_dated",
+            f"{key} is dated {record.at:%H:%M:%S} (expected from the hold at "
+            f"{run.holds[hold].at:%H:%M:%S} until now, {now:%H:%M:%S}). Correct the clock.",
+        )
 
 
 def key_of(envelope: r.Envelope) -> str:

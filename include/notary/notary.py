@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from include.adapters.answer_check import check_packet_again
 from include.adapters.gatekeeper import Gatekeeper
 from include.adapters.ledger import (
     LEDGER,
@@ -23,15 +24,19 @@ from include.adapters.rederivation import RuleBook
 from include.adapters.signing import KeyFile
 from include.adapters.stamp import code_stamp
 from include.adapters.store import Store
+from include.adapters.witness import Witness
 from include.notary import mailbox
 from include.rsp import records as r
+from include.rsp.answers import verdict_of
 from include.rsp.attestation import LedgerEntry, Predicate, statement
-from include.rsp.authority import NOTARY, Rules, answer_request, genesis_permit
+from include.rsp.authority import NOTARY, answer_request, genesis_permit
 from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
+from include.rsp.deviations import deviations_due
 from include.rsp.errors import DomainError, InvalidDocument, Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
-from include.rsp.oversight import deviations_due, holds_due
+from include.rsp.oversight import escalations_due, holds_due
 from include.rsp.reading import parse_record
+from include.rsp.rules import Rules
 from include.rsp.vocabulary import KeyRole
 
 log = logging.getLogger("redline.notary")
@@ -54,6 +59,7 @@ class Notary:
     store: Store
     keys: Mapping[KeyRole, KeyFile]
     clock: Callable[[], datetime]
+    witness: Witness | None = None
     reader: LedgerReader = field(init=False)
     rulebook: RuleBook = field(init=False)
     gatekeeper: Gatekeeper = field(init=False)
@@ -64,7 +70,7 @@ class Notary:
     def __post_init__(self) -> None:
         self.reader = LedgerReader(self.store)
         self.rulebook = RuleBook(self.store)
-        self.gatekeeper = Gatekeeper(self.store, self.rulebook)
+        self.gatekeeper = Gatekeeper(self.store, self.rulebook, witness=self.witness)
 
     def open(self, trust_root: r.TrustRoot) -> None:
         """Read the whole ledger, or begin one with the trust root.
@@ -171,12 +177,24 @@ class Notary:
                 raise InvalidDocument(f"{key} holds a {record.kind}.")
             self.gatekeeper.check(self.reader.state, subject, record, now=now)
         except DomainError as error:
-            self._refuse(subject, error, now=now)
+            self._refuse(subject, error, now=now, run_id=self._run_behind(key, content))
             return
         except MALFORMED as error:
             self._refuse(subject, InvalidDocument(f"{key} does not read: {error!r}"), now=now)
             return
         self._chain(subject, record)
+
+    def _run_behind(self, key: str, content: bytes) -> str | None:
+        """The run that a refused answer is about, so that the attempt is found there later."""
+        state = self.reader.state
+        try:
+            record = parse_record(content, where=key)
+            if not isinstance(record, r.Answer):
+                return None
+            verdict = verdict_of(state, record)
+            return state.run_of_verdict(verdict) if verdict else None
+        except (DomainError, *MALFORMED):
+            return None
 
     def _read_outboxes(self, now: datetime) -> None:
         for key in mailbox.outbox_keys(self.store):
@@ -188,7 +206,7 @@ class Notary:
                 if digest not in self.reader.state.index_of:
                     self._append(record)
             except DomainError as error:
-                self._refuse(key, error, now=now)
+                self._refuse(key, error, now=now, run_id=key.split("/")[1])
             except MALFORMED as error:
                 self._refuse(key, InvalidDocument(f"{key} does not read: {error!r}"), now=now)
             self._settled.add(key)
@@ -205,18 +223,22 @@ class Notary:
         for digest, asked in list(state.unanswered.items()):
             give = genesis_permit if isinstance(asked, r.TrainingRun) else answer_request
             try:
+                if isinstance(asked, r.PermitRequest) and asked.packet is not None:
+                    check_packet_again(state, asked.packet.record, self.witness)
                 self._append(give(state, digest, rules, stamp=code_stamp(), at=now))
             except DomainError as error:
                 self._refuse(digest, error, now=now, reply_to=digest, run_id=asked.run_id)
         for deviation in deviations_due(state, stamp=code_stamp(), at=now):
             self._append(deviation)
+        for escalation in escalations_due(state, rules.policy, stamp=code_stamp(), at=now):
+            self._append(escalation)
 
     def _publish(self) -> None:
         state = self.reader.state
         for digest, index in list(state.index_of.items())[self._published :]:
             record = state.records[digest]
-            if isinstance(record, r.Permit | r.Hold):
-                mailbox.publish_order(self.store, self.keys, record, digest, index)
+            if isinstance(record, r.Permit | r.Hold | r.Revocation):
+                mailbox.publish_order(self.store, self.keys, state, record, digest, index)
         self._published = state.length
 
     def _renew_leases(self, now: datetime) -> None:

@@ -12,24 +12,33 @@ from datetime import datetime, timedelta
 from include.rsp import records as r
 from include.rsp.adoption_records import Disposition, Fate, ReviewFindings
 from include.rsp.approvals import wanted
-from include.rsp.authority import Rules, ratios_of
+from include.rsp.authority import ratios_of
 from include.rsp.backtest import PastDecision, Redecided, backtest, is_looser, redecide
 from include.rsp.canonical import Digest
 from include.rsp.difference import differences
 from include.rsp.leases import usable_until
 from include.rsp.next_level import next_level_gaps
 from include.rsp.policy import Policy
-from include.rsp.state import LedgerState, RunState
+from include.rsp.rules import Rules
+from include.rsp.run_state import RunState
+from include.rsp.state import LedgerState
 from include.rsp.strictness import loosenings
 from include.rsp.suite_strictness import suite_loosenings
-from include.rsp.vocabulary import KeyRole
+from include.rsp.vocabulary import KeyRole, Scope
 
 
 def offices_of(policy: Policy) -> list[str]:
     """Every office that signs for something under a policy, in a fixed order."""
-    named = policy.governance
-    every = [*policy.sign_off.roles, *named.propose, *named.consult, *named.approve]
-    return list(dict.fromkeys(every))
+    named, asked = policy.governance, policy.sign_off
+    answering = [role for one in policy.notices if one.before_permit for role in one.to]
+    deleting = [
+        role
+        for one in policy.responses
+        if "consider_deletion" in one.actions
+        for role in one.people
+    ]
+    every = [*asked.roles, asked.second_line.office, *answering, *deleting]
+    return list(dict.fromkeys([*every, *named.propose, *named.consult, *named.approve]))
 
 
 def open_assessments(state: LedgerState) -> list[str]:
@@ -127,7 +136,7 @@ def live_authority(
     ]
     found: list[Disposition] = []
     for run_id, run in state.runs.items():
-        found += _permit(state, run_id, run, proposed, again, tighter, at)
+        found += _permits(state, run, proposed, again, tighter, at)
         found += [
             Disposition(
                 record=r.RecordRef(record=digest), run_id=run_id, fate=Fate.STAYS, until=None,
@@ -138,21 +147,33 @@ def live_authority(
     return found
 
 
-def _permit(
+def _permits(
     state: LedgerState,
-    run_id: str,
     run: RunState,
     proposed: Rules,
     again: Mapping[Digest, Redecided],
     tighter: Sequence[str],
     at: datetime,
 ) -> Iterator[Disposition]:
-    if run.newest_permit is None:
-        return
-    digest, permit = run.newest_permit
-    until = usable_until(state, digest, permit)
-    if until is None or at >= until:
-        return
+    live = [run.newest_permit] if run.newest_permit else []
+    live += [one for one in run.permits.items() if one[1].purpose is Scope.DEPLOYMENT]
+    for digest, permit in live:
+        until = usable_until(state, digest, permit)
+        if until is not None and at < until:
+            yield _fate(state, digest, permit, proposed, again, tighter, until=until, at=at)
+
+
+def _fate(
+    state: LedgerState,
+    digest: Digest,
+    permit: r.Permit,
+    proposed: Rules,
+    again: Mapping[Digest, Redecided],
+    tighter: Sequence[str],
+    *,
+    until: datetime,
+    at: datetime,
+) -> Disposition:
     stricter = _stricter(state, permit, proposed, again)
     fate, because = Fate.KEEP, "nothing that it rests on gets tighter"
     end: datetime | None = until
@@ -165,9 +186,10 @@ def _permit(
             f"the new version is stricter; going back would mean {tighter[0]}",
             min(until, window),
         )
-    yield Disposition(
-        record=r.RecordRef(record=digest), run_id=run_id, fate=fate, until=end, because=because
-    )
+    return Disposition(
+        record=r.RecordRef(record=digest), run_id=permit.run_id, fate=fate, until=end,
+        because=because,
+    )  # fmt: skip
 
 
 def _stricter(
@@ -189,6 +211,6 @@ def _stricter(
             return f"its verdict would be {after.recommendation}, not {before}"
         checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
         ceiling = checkpoint.manifest.effective_compute * ratios_of(proposed, after)[1]
-    if ceiling < permit.ceiling_flop:
+    if permit.purpose is Scope.TRAINING and ceiling < permit.ceiling_flop:
         return f"its ceiling would be {ceiling:.4g} FLOP, not {permit.ceiling_flop:.4g}"
     return ""

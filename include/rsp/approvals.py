@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 from include.rsp import records as r
 from include.rsp.adoption_records import ApprovalPart
+from include.rsp.answers import holder_of
 from include.rsp.canonical import Digest
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
-from include.rsp.signatures import holder_of
 from include.rsp.state import LedgerState
 
 

@@ -26,6 +26,11 @@ class Predicate(StrEnum):
     ADOPTION = "urn:redline:adoption:1"
     DETERMINATION = "urn:redline:determination:1"
     APPROVAL = "urn:redline:policy-approval:1"
+    OPINION = "urn:redline:opinion:1"
+    RECEIPT = "urn:redline:receipt:1"
+    DELETION_ANSWER = "urn:redline:deletion-answer:1"
+    REVOCATION = "urn:redline:revocation:1"
+    HEARTBEAT = "urn:redline:heartbeat:1"
     TRAINING_RUN = "urn:redline:training-run:1"
     ACKNOWLEDGEMENT = "urn:redline:acknowledgement:1"
 
@@ -51,15 +56,35 @@ class Lease(Document):
     expires_at: Moment
 
 
+class Heartbeat(Document):
+    """A sign of life that the trainer signs."""
+
+    run_id: str
+    at: Moment
+    state: str
+    step: int
+    flop: float
+
+
 def statement(predicate: Predicate, subject: Digest, body: Document | dict[str, Any]) -> bytes:
     """The canonical bytes of a statement about the thing of that digest."""
     plain = body.model_dump(mode="json") if isinstance(body, Document) else body
+    return statement_about(predicate.value, [("subject", subject)], plain)
+
+
+def statement_about(
+    predicate: str, subjects: list[tuple[str, Digest]], body: dict[str, Any]
+) -> bytes:
+    """The canonical bytes of a statement about several named things."""
     return canonical_bytes(
         {
             "_type": STATEMENT_TYPE,
-            "subject": [{"name": "subject", "digest": {"sha256": subject.removeprefix("sha256:")}}],
-            "predicateType": predicate.value,
-            "predicate": plain,
+            "subject": [
+                {"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}
+                for name, digest in subjects
+            ],
+            "predicateType": predicate,
+            "predicate": body,
         }
     )
 

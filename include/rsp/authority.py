@@ -1,4 +1,4 @@
-"""What the notary may sign: permits and leases (DESIGN I2, I5, I8).
+"""What the notary may sign: permits (DESIGN I2, I5, I8).
 
 Pure functions of the ledger's state and the time. Each says in its docstring what must hold,
 numbered, and the code is numbered to match.
@@ -8,34 +8,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from include.rsp import records as r
-from include.rsp.canonical import Digest, short
+from include.rsp.canonical import Digest
 from include.rsp.decision import Decision
+from include.rsp.determination import Determined, check_determined
 from include.rsp.errors import Refused
-from include.rsp.next_level import lines_without_next
-from include.rsp.policy import Policy
-from include.rsp.signatures import check_safeguards, check_signatures
+from include.rsp.judgement import check_safeguards
+from include.rsp.notices import check_receipts, owed
+from include.rsp.request_check import (
+    check_holds,
+    check_newest,
+    check_next_level,
+    check_packet,
+    check_seen,
+    run_of,
+)
+from include.rsp.resumption import check_resumable
+from include.rsp.rules import Rules
 from include.rsp.standing import standing_requirements
-from include.rsp.state import LedgerState, RunState
-from include.rsp.suite import Suite, spacing_of
-from include.rsp.vocabulary import Outcome
+from include.rsp.state import LedgerState
+from include.rsp.suite import spacing_of
+from include.rsp.vocabulary import Identification, Outcome, Scope
 
 NOTARY = "notary"
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The policy and suite that a verdict was reached under."""
-
-    policy: Policy
-    suite: Suite
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a permit will say, once its rules are checked."""
 
+    purpose: Literal[Scope.TRAINING, Scope.DEPLOYMENT]
     run_id: str
     reply_to: Digest
     checkpoint: Digest | None
@@ -44,6 +48,7 @@ class Grant:
     ceiling_flop: float
     releases: r.RecordRef | None
     until: datetime
+    determined: Determined | None
 
 
 def genesis_permit(
@@ -51,7 +56,8 @@ def genesis_permit(
 ) -> r.Permit:
     """The permit for the first stretch of a run.
 
-    Given only if (1) a policy is in force and (2) it lets a machine determine the genesis.
+    Given only if (1) a policy is in force; (2) it lets a machine determine the genesis; (3) no
+    other run that the same key announced is held: a new name is no way out of a hold.
 
     Raises:
         Refused: otherwise.
@@ -66,7 +72,15 @@ def genesis_permit(
             "people to determine the first stretch of a run; nobody has signed for it.",
         )
     run = state.expect(announcement, r.TrainingRun)
+    held = held_runs_of(state, run)  # (3)
+    if held:
+        raise Refused(
+            "held_elsewhere",
+            f"The key that announced {run.run_id!r} trains {held}, which is held. Release that "
+            "hold first (release_hold); a new run gets no permit meanwhile.",
+        )
     grant = Grant(
+        purpose=Scope.TRAINING,
         run_id=run.run_id,
         reply_to=announcement,
         checkpoint=None,
@@ -75,8 +89,22 @@ def genesis_permit(
         ceiling_flop=rules.suite.genesis.ceiling_flop,
         releases=None,
         until=at + timedelta(days=rules.policy.authority.permit_days),
+        determined=None,
     )
     return _permit(state, grant, stamp=stamp, at=at)
+
+
+def held_runs_of(state: LedgerState, announced: r.TrainingRun) -> list[str]:
+    """The other runs that the same key announced and whose training is held."""
+    keyid = announced.envelope.signatures[0].get("keyid")
+    return sorted(
+        run_id
+        for run_id, run in state.runs.items()
+        if run_id != announced.run_id
+        and run.held(Scope.TRAINING)
+        and state.expect(run.announcement, r.TrainingRun).envelope.signatures[0].get("keyid")
+        == keyid
+    )
 
 
 def answer_request(
@@ -84,56 +112,114 @@ def answer_request(
 ) -> r.Permit:
     """The permit that a request gets; it ends the hold that the request names.
 
-    Given only if (1) the verdict is the newest of the run and was reached under the policy and
-    suite in force; (2) nothing that concerns the run was chained after the index that the asker
-    had seen; (3) the request names the newest hold if any is in force; (4) the verdict has no
-    permit yet; (5) its recommendation is `continue` and no standing rule demands a
-    standard, or the safeguards judgement in the signed packet holds and still holds on all
-    evidence there is now, and the red lines that come next are published where the policy wants
-    that before any such work; (6) the officers of the policy have
-    signed to proceed, or the policy lets a machine continue and nothing about the checkpoint
-    deviates. A permit that rests on safeguards ends with their evidence.
+    Given only if (1) the verdict is the newest of the run (deployment: on that checkpoint) and was
+    reached under the policy and suite in force; (2) nothing that concerns the run was chained
+    after the index that the asker had seen; (3) the request names the newest hold of that purpose
+    if any is in force; (4) the verdict has no permit of that purpose yet; (5) the officers
+    determined so on a packet for this verdict, hold and purpose, or the policy lets a machine
+    continue training and nothing about the checkpoint deviates; (6) its recommendation is
+    `continue` and no standing rule demands a standard, or the officers went below it as the policy
+    lets them, or the safeguards judgement in the packet holds and still holds on all evidence
+    there is now, and the red lines that come next are published where the policy wants that before
+    any such work; (7) whoever has to be told or to approve first was and did; (8) there is what
+    the policy asks for before a hold may end. A permit that rests on safeguards ends with their
+    evidence.
 
     Raises:
         Refused: the code names the rule that forbids it.
     """
     request = state.expect(digest, r.PermitRequest)
     verdict = state.expect(request.verdict.record, r.Verdict)
-    run = _run_of(state, request.run_id)
-    _check_newest(state, run, request, verdict)  # (1)
-    _check_seen(state, run, request)  # (2)
-    _check_holds(run, request)  # (3)
-    if any(request.verdict in permit.basis for permit in run.permits.values()):  # (4)
-        raise Refused("already_permitted", "This verdict has its permit; it is not given twice.")
-    continues = verdict.decision.recommendation is Outcome.CONTINUE
+    run = run_of(state, request.run_id)
+    check_newest(state, run, request, verdict)  # (1)
+    check_seen(state, run, request)  # (2)
+    check_holds(run, request)  # (3)
+    for permit in run.permits.values():  # (4)
+        if permit.purpose is request.purpose and request.verdict in permit.basis:
+            raise Refused("already_permitted", "This verdict has its permit; not given twice.")
+    determined = _determined(state, request, verdict, rules, at)  # (5)
+    evidence_until = _shown(state, request, verdict, rules, determined, at)  # (6)
+    receipts: tuple[Digest, ...] = ()
+    if determined is not None and request.packet is not None:
+        receipts = check_receipts(state, rules.policy, request.packet.record, determined)  # (7)
+    check_resumable(  # (8)
+        state, request, rules.policy,
+        safeguards=evidence_until is not None,
+        below=determined is not None and determined.below,
+    )  # fmt: skip
     until = at + timedelta(days=rules.policy.authority.permit_days)
-    standing = standing_requirements(state, rules.policy, request.run_id)
-    if not continues or standing:
-        _check_next_level(rules.policy, verdict.decision, [one.standard for one in standing])
-        evidence_until = check_safeguards(state, request, rules.policy, at)  # (5)
-        until = min(until, evidence_until or at)
-    checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
-    machine = (
-        continues
-        and not standing
-        and "continue" in rules.policy.machine_determination.outcomes
-        and not run.deviated(verdict.checkpoint.record)
-    )
-    if not machine or request.hold is not None:
-        check_signatures(state, request, rules.policy, at)  # (6)
-    compute = checkpoint.manifest.effective_compute
-    ratios = ratios_of(rules, verdict.decision)
+    signed = determined.answers if determined else ()
+    packet = (request.packet.record,) if request.packet else ()
+    compute, (due, ceiling) = _reach(state, request, verdict, rules, determined)
     grant = Grant(
+        purpose=request.purpose,
         run_id=request.run_id,
         reply_to=digest,
-        checkpoint=checkpoint.digest,
-        basis=(request.verdict.record, *(ref.record for ref in request.determinations)),
-        due_flop=compute * ratios[0],
-        ceiling_flop=compute * ratios[1],
+        checkpoint=state.expect(verdict.checkpoint.record, r.Checkpoint).digest,
+        basis=(request.verdict.record, *packet, *signed, *receipts),
+        due_flop=compute * due,
+        ceiling_flop=compute * ceiling,
         releases=request.hold,
-        until=until,
+        until=min(until, evidence_until or until),
+        determined=determined,
     )
     return _permit(state, grant, stamp=stamp, at=at)
+
+
+def may_machine_determine(state: LedgerState, verdict_digest: Digest, rules: Rules) -> bool:
+    """Whether the policy lets a machine continue training after this verdict, with nobody asked."""
+    verdict = state.expect(verdict_digest, r.Verdict)
+    run_id = state.occasion(verdict.assessment_id).run_id
+    run = state.runs[run_id]
+    return (
+        verdict.decision.recommendation is Outcome.CONTINUE
+        and "continue" in rules.policy.machine_determination.outcomes
+        and not standing_requirements(state, rules.policy, run_id)
+        and not run.held(Scope.TRAINING)
+        and not run.deviated(verdict.checkpoint.record)
+        and not owed(rules.policy, verdict, waived=frozenset())
+    )
+
+
+def _determined(
+    state: LedgerState, request: r.PermitRequest, verdict: r.Verdict, rules: Rules, at: datetime
+) -> Determined | None:
+    if request.packet is not None:
+        check_packet(state, request)
+        return check_determined(state, request.packet.record, rules, at=at)
+    machine = request.purpose is Scope.TRAINING and may_machine_determine(
+        state, request.verdict.record, rules
+    )
+    if not machine:
+        raise Refused(
+            "signature_missing",
+            f"The request names no packet that anybody signed, and {rules.policy.id} "
+            f"{rules.policy.version} ({rules.policy.machine_determination.clause}) does not let a "
+            f"machine determine this: {verdict.decision.recommendation} for {request.purpose}.",
+        )
+    return None
+
+
+def _shown(
+    state: LedgerState,
+    request: r.PermitRequest,
+    verdict: r.Verdict,
+    rules: Rules,
+    determined: Determined | None,
+    at: datetime,
+) -> datetime | None:
+    """Until when the safeguards that this rests on are shown to hold; None: it rests on none."""
+    standing = standing_requirements(state, rules.policy, request.run_id)
+    continues = verdict.decision.recommendation is Outcome.CONTINUE
+    below = determined is not None and determined.below
+    if not standing and (continues or below):
+        return None
+    names = [one.standard for one in standing]
+    check_next_level(rules.policy, verdict.decision, names)
+    report = state.report_of(request.packet.record) if request.packet else None
+    return check_safeguards(
+        state, rules.policy, request.verdict, report.judgement if report else None, at=at
+    )
 
 
 def ratios_of(rules: Rules, decision: Decision) -> tuple[float, float]:
@@ -144,13 +230,32 @@ def ratios_of(rules: Rules, decision: Decision) -> tuple[float, float]:
     return decision.due_ratio, decision.ceiling_ratio
 
 
+def _reach(
+    state: LedgerState,
+    request: r.PermitRequest,
+    verdict: r.Verdict,
+    rules: Rules,
+    determined: Determined | None,
+) -> tuple[float, tuple[float, float]]:
+    """(effective compute of the checkpoint, ratios to it); a cap of the officers bounds both."""
+    checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
+    compute = checkpoint.manifest.effective_compute
+    if request.purpose is Scope.DEPLOYMENT:
+        return compute, (1.0, 1.0)
+    due, ceiling = ratios_of(rules, verdict.decision)
+    cap = determined.cap_ratio if determined else None
+    return compute, (due, ceiling) if cap is None else (min(due, cap), min(ceiling, cap))
+
+
 def _permit(state: LedgerState, grant: Grant, *, stamp: r.CodeStamp, at: datetime) -> r.Permit:
     if state.adoption is None or state.head is None:
         raise Refused("no_policy", "No policy is in force.")
+    people = grant.determined
     return r.Permit(
         at=at,
         by=NOTARY,
         stamp=stamp,
+        purpose=grant.purpose,
         run_id=grant.run_id,
         reply_to=r.RecordRef(record=grant.reply_to),
         checkpoint=grant.checkpoint,
@@ -163,86 +268,15 @@ def _permit(state: LedgerState, grant: Grant, *, stamp: r.CodeStamp, at: datetim
         due_flop=grant.due_flop,
         ceiling_flop=grant.ceiling_flop,
         expires_at=grant.until,
+        identification=people.identification if people else Identification.MACHINE,
+        below_recommendation=people is not None and people.below,
         simulated=_is_simulated(state),
     )
 
 
 def _is_simulated(state: LedgerState) -> bool:
     """Whether any officer of the trust root is simulated: then everything that follows is."""
-    return any(key.simulated for key in state.trust.keys) if state.trust else True
-
-
-def _run_of(state: LedgerState, run_id: str) -> RunState:
-    if run_id not in state.runs:
-        raise Refused("unknown_run", f"The training run {run_id!r} was never announced.")
-    return state.runs[run_id]
-
-
-def _check_newest(
-    state: LedgerState, run: RunState, request: r.PermitRequest, verdict: r.Verdict
-) -> None:
-    if run.newest_verdict is None or run.newest_verdict[0] != request.verdict.record:
-        raise Refused(
-            "not_newest_verdict",
-            f"Verdict {short(request.verdict.record)} is not the newest of run {request.run_id!r}. "
-            "Ask again with the newest one.",
-        )
-    occasion = state.occasion(verdict.assessment_id)
-    adopted = state.adoption[1] if state.adoption else None
-    if adopted is None or (occasion.policy, occasion.suite) != (
-        adopted.policy.blob,
-        adopted.suite.blob,
-    ):
-        raise Refused(
-            "policy_replaced",
-            "The verdict was reached under a policy or suite that is no longer in force. "
-            "Assess the checkpoint again.",
-        )
-
-
-def _check_next_level(policy: Policy, decision: Decision, standing: list[str]) -> None:
-    """No work under a standard before the red lines after it are published."""
-    asked = {line.red_line for line in decision.red_lines if line.demands}
-    demanding = [
-        line.id
-        for line in policy.red_lines
-        if line.id in asked or (line.decides and {*line.required_standards} & {*standing})
-    ]
-    gaps = lines_without_next(policy, demanding)
-    rule = policy.governance.next_level
-    if gaps and rule is not None:
-        raise Refused(
-            "next_level_unpublished",
-            f"Policy {policy.id} {policy.version} names no red line after {gaps} ({rule.clause}). "
-            "Adopt a version that does (adopt_policy), then assess the checkpoint again.",
-        )
-
-
-def _check_seen(state: LedgerState, run: RunState, request: r.PermitRequest) -> None:
-    if request.seen_index >= state.length:
-        raise Refused(
-            "stale_index",
-            f"The request claims to have seen ledger index {request.seen_index}, the head is "
-            f"{state.length - 1}.",
-        )
-    if run.changed_at_index > request.seen_index:
-        raise Refused(
-            "stale_index",
-            f"The request had seen the ledger up to {request.seen_index}; something that concerns "
-            f"run {request.run_id!r} was chained at {run.changed_at_index}. Read it and ask again.",
-        )
-
-
-def _check_holds(run: RunState, request: r.PermitRequest) -> None:
-    """The newest hold must be the one named; a permit that ends it ends the older ones with it."""
-    in_force = run.holds_in_force
-    named = request.hold.record if request.hold else None
-    if named is not None and named not in in_force:
-        raise Refused("no_such_hold", f"Hold {named} is not in force on run {request.run_id!r}.")
-    newest = next(reversed(in_force), None)
-    if newest != named and newest is not None:
-        raise Refused(
-            "hold_in_force",
-            f"Run {request.run_id!r} is held ({short(newest)}: {in_force[newest].reason}). "
-            "Only release_hold ends a hold.",
-        )
+    if state.trust is None:
+        return True
+    keys, accounts = state.trust.keys, state.trust.accounts
+    return any(one.simulated for one in keys) or any(one.simulated for one in accounts)

@@ -6,10 +6,12 @@ from datetime import datetime
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest
+from include.rsp.errors import Refused
 from include.rsp.policy import Policy
 from include.rsp.safeguards import StandardJudgement, judge_standard
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
+from include.rsp.vocabulary import CriterionOutcome
 
 
 def judge_required(
@@ -41,6 +43,39 @@ def judge_required(
     judged = [judge_standard(policy.standard(one), evidence, at=at) for one in standards]
     judged += [judge_standard(policy.document(one), filed, at=at) for one in documents]
     return judged, bool(judged) and all(one.holds for one in judged)
+
+
+def check_safeguards(
+    state: LedgerState,
+    policy: Policy,
+    verdict: r.RecordRef,
+    judgement: r.RecordRef | None,
+    *,
+    at: datetime,
+) -> datetime:
+    """The judgement that was signed for holds, and still does on all evidence there is now.
+
+    Returns:
+        When the first piece of that evidence expires.
+
+    Raises:
+        Refused: otherwise.
+    """
+    if judgement is None:
+        raise Refused("no_safeguards", "The signed packet holds no judgement of the safeguards.")
+    signed = state.expect(judgement.record, r.SafeguardsJudgement)
+    if not signed.holds or signed.verdict != verdict:
+        raise Refused("safeguards_not_verified", "The required safeguards were not shown to hold.")
+    judged, holds = judge_required(state, policy, verdict.record, ledger_index=state.length, at=at)
+    if not holds:
+        lost = [
+            f"{row.criterion} {row.outcome}"
+            for one in judged
+            for row in one.criteria
+            if row.outcome is not CriterionOutcome.MET
+        ]
+        raise Refused("safeguards_stale", f"Since they were judged: {', '.join(lost)}.")
+    return good_until(judged) or at
 
 
 def good_until(judged: list[StandardJudgement]) -> datetime | None:

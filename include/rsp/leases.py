@@ -9,12 +9,14 @@ from include.rsp.attestation import Lease
 from include.rsp.canonical import Digest
 from include.rsp.policy import Policy
 from include.rsp.state import LedgerState
+from include.rsp.vocabulary import Scope
 
 
 def lease_for(state: LedgerState, run_id: str, policy: Policy, *, at: datetime) -> Lease | None:
     """A lease, if nothing forbids the run to go on.
 
-    Given only if (1) the newest permit may still be used and (2) no hold is in force.
+    Given only if (1) the newest training permit may still be used and (2) no training hold is in
+    force.
     """
     run = state.runs[run_id]
     newest = run.newest_permit
@@ -24,7 +26,7 @@ def lease_for(state: LedgerState, run_id: str, policy: Policy, *, at: datetime) 
     last = usable_until(state, digest, permit)
     if last is None or at >= last:  # (1)
         return None
-    if run.holds_in_force:  # (2)
+    if run.held(Scope.TRAINING):  # (2)
         return None
     until = at + timedelta(seconds=policy.authority.lease_seconds)
     return Lease(
@@ -42,9 +44,10 @@ def usable_until(state: LedgerState, digest: Digest, permit: r.Permit) -> dateti
     """Until when a permit may be used; None: no more.
 
     Its own end, or what any adoption since says of it, whichever is first. What one of them ended
-    stays ended, also when the version that the permit was given under comes into force again.
+    stays ended, also when the version that the permit was given under comes into force again. One
+    that an officer revoked is of no use.
     """
-    if state.adoption is None:
+    if state.adoption is None or digest in state.runs[permit.run_id].revoked:
         return None
     until = permit.expires_at
     for adoption, adopted in state.adoptions.items():

@@ -9,7 +9,8 @@ from datetime import datetime
 from include.rsp import records as r
 from include.rsp.canonical import Digest, digest_of, short
 from include.rsp.policy import Policy
-from include.rsp.state import LedgerState, RunState
+from include.rsp.run_state import RunState
+from include.rsp.state import LedgerState
 from include.rsp.suite import Suite
 from include.rsp.vocabulary import OccasionKind
 

@@ -1,21 +1,36 @@
-"""What the notary does unasked: orders holds and records what a trainer left undone.
+"""What the notary does unasked: orders holds, escalates.
 
-A hold follows from the verdict itself; people may only confirm or release it (DESIGN §9).
+A hold follows from the verdict itself; people may only confirm or release it (DESIGN §9). People
+may order one as well: by a determination that is stricter, or by the policy's response that they
+choose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.authority import NOTARY
 from include.rsp.canonical import Digest
 from include.rsp.policy import Policy
+from include.rsp.responses import chosen_since
+from include.rsp.run_state import RunState
 from include.rsp.safeguards import judge_standard
 from include.rsp.standing import newest_checkpoint, standing_requirements
-from include.rsp.state import LedgerState, RunState
-from include.rsp.vocabulary import Outcome
+from include.rsp.state import LedgerState
+from include.rsp.vocabulary import Choice, Outcome, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something has to stop."""
+
+    record: Digest
+    scope: Scope
+    reason: str
+    measures: tuple[str, ...] = ()
 
 
 def holds_due(
@@ -23,48 +38,59 @@ def holds_due(
 ) -> list[r.Hold]:
     """The holds that have to be ordered now.
 
-    One (1) for every verdict that does not recommend to continue and has none yet, and (2) for
-    every run that needs a standard by a standing rule while the evidence does not show that the
-    standard holds, unless such a hold is in force.
+    One (1) for every verdict that does not recommend to continue and has none yet, for each scope
+    that the policy names; (2) for every run that needs a standard by a standing rule while the
+    evidence does not show that the standard holds, unless such a hold is in force; (3) for every
+    determination that is stricter, unless what it is about is held or was permitted anew since;
+    (4) for every scope that a response which people chose orders something in.
     """
     holds: list[r.Hold] = []
     for run_id, run in state.runs.items():
-        reasons = [*_verdicts_to_hold(run), *_standards_to_hold(state, policy, run_id, at)]
-        for number, (cause, reason) in enumerate(reasons, start=len(run.holds) + 1):
-            until = at + timedelta(seconds=policy.hold.acknowledge_within_seconds)
+        causes = [
+            *_verdicts_to_hold(run, policy),
+            *_standards_to_hold(state, policy, run_id, at),
+            *_officers_hold(state, run_id),
+            *_responses_order(state, policy, run_id),
+        ]
+        for number, cause in enumerate(causes, start=len(run.holds) + 1):
             holds.append(
                 r.Hold(
                     at=at,
                     by=NOTARY,
                     stamp=stamp,
+                    scope=cause.scope,
+                    measures=list(cause.measures),
                     run_id=run_id,
-                    reply_to=r.RecordRef(record=cause),
-                    reason=reason,
+                    reply_to=r.RecordRef(record=cause.record),
+                    reason=cause.reason,
                     epoch=number,
-                    acknowledge_by=until,
+                    acknowledge_by=at + timedelta(seconds=policy.hold.acknowledge_within_seconds),
                 )
             )
     return holds
 
 
-def _verdicts_to_hold(run: RunState) -> Iterator[tuple[Digest, str]]:  # (1)
-    ordered = {hold.reply_to.record for hold in run.holds.values()}
+def _ordered(run: RunState) -> set[tuple[Digest, Scope]]:
+    return {(hold.reply_to.record, hold.scope) for hold in run.holds.values()}
+
+
+def _verdicts_to_hold(run: RunState, policy: Policy) -> Iterator[Cause]:  # (1)
+    ordered = {cause for cause, _ in _ordered(run)}
     for digest, verdict in run.verdicts.items():
         if digest in ordered or verdict.decision.recommendation is Outcome.CONTINUE:
             continue
-        yield (
-            digest,
-            "; ".join(
-                f"{line.red_line} {line.status}: {line.because}"
-                for line in verdict.decision.red_lines
-                if line.demands
-            ),
+        reason = "; ".join(
+            f"{line.red_line} {line.status}: {line.because}"
+            for line in verdict.decision.red_lines
+            if line.demands
         )
+        for scope in policy.hold.scopes:
+            yield Cause(digest, scope, reason)
 
 
 def _standards_to_hold(
     state: LedgerState, policy: Policy, run_id: str, at: datetime
-) -> Iterator[tuple[Digest, str]]:  # (2)
+) -> Iterator[Cause]:  # (2)
     run = state.runs[run_id]
     newest = newest_checkpoint(run)
     if newest is None:
@@ -77,109 +103,81 @@ def _standards_to_hold(
         if not judge_standard(policy.standard(one.standard), state.evidence, at=at).holds
     ]
     if missing:
-        yield (
-            newest,
-            "; ".join(
-                f"{one.standard} is not shown to hold, and {one.because} ({one.clause})"
-                for one in missing
-            ),
+        reason = "; ".join(
+            f"{one.standard} is not shown to hold, and {one.because} ({one.clause})"
+            for one in missing
         )
+        yield Cause(newest, Scope.TRAINING, reason)
 
 
-def deviations_due(state: LedgerState, *, stamp: r.CodeStamp, at: datetime) -> list[r.Deviation]:
-    """What a held trainer should have done and did not."""
-    found: list[r.Deviation] = []
+def _officers_hold(state: LedgerState, run_id: str) -> Iterator[Cause]:  # (3)
+    run = state.runs[run_id]
+    ordered = _ordered(run)
+    for digest, one in run.determinations.items():
+        scope = Scope(state.report_of(one.about.record).purpose)
+        since = any(
+            state.index_of[key] > state.index_of[digest]
+            for key, permit in run.permits.items()
+            if permit.purpose is scope
+        )
+        if one.choice is not Choice.STRICTER or run.held(scope) or since:
+            continue
+        if (digest, scope) not in ordered:
+            yield Cause(digest, scope, f"the {one.office} determines to hold: {one.reason}")
+
+
+def _responses_order(state: LedgerState, policy: Policy, run_id: str) -> Iterator[Cause]:  # (4)
+    run = state.runs[run_id]
+    ordered = _ordered(run)
+    for digest, response in chosen_since(run, policy, state.index_of, -1).items():
+        for scope in (Scope.DEPLOYMENT, Scope.WEIGHTS):
+            measures = response.orders(scope)
+            if measures and (digest, scope) not in ordered:
+                office = state.expect(digest, r.Determination).office
+                reason = f"the {office} chose {response.id} ({response.clause})"
+                yield Cause(digest, scope, reason, tuple(measures))
+
+
+def escalations_due(
+    state: LedgerState, policy: Policy, *, stamp: r.CodeStamp, at: datetime
+) -> list[r.Escalation]:
+    """The rungs of the ladder that were reached and not recorded: nobody shows that a hold is
+    obeyed, so that more people have to be told.
+    """
+    found: list[r.Escalation] = []
     for run_id, run in state.runs.items():
-        for digest, hold in run.holds.items():
-            late = digest in run.holds_in_force and at > hold.acknowledge_by
-            if late and digest not in run.acknowledgements:
-                message = f"No acknowledgement of the hold by {hold.acknowledge_by:%H:%M:%S}."
-                found.append(_deviation(run_id, digest, "not_acknowledged", message, stamp, at))
-            found += _trained_while_held(run_id, run, digest, stamp, at)
-        found += _beyond_ceiling(run_id, run, stamp, at)
-    return [
-        one
-        for one in found
-        if (one.about.record, one.finding) not in state.runs[one.run_id].deviations
-    ]
+        for digest, hold in run.holds_in_force.items():
+            because = why_not_settled(state, run, digest)
+            if because is None:
+                continue
+            for number, rung in enumerate(policy.hold.escalation, start=1):
+                reached = at >= hold.at + timedelta(seconds=rung.after_seconds)
+                if reached and (digest, number) not in run.escalations:
+                    found.append(
+                        r.Escalation(
+                            at=at, by=NOTARY, stamp=stamp, run_id=run_id,
+                            hold=r.RecordRef(record=digest), rung=number, to=rung.to,
+                            because=because,
+                        )
+                    )  # fmt: skip
+    return found
 
 
-def _trained_while_held(
-    run_id: str, run: RunState, hold: Digest, stamp: r.CodeStamp, at: datetime
-) -> list[r.Deviation]:
-    answer = run.acknowledgements.get(hold)
-    if hold in run.released:
-        return []
-    if answer is None:
-        return _trained_unacknowledged(run_id, run, hold, stamp, at)
-    return [
-        _deviation(
-            run_id,
-            digest,
-            "trained_while_held",
-            f"Checkpoint {one.manifest.checkpoint_id} is at step {one.manifest.step}, after the "
-            f"last step that the trainer acknowledged ({answer.last_step}).",
-            stamp,
-            at,
-        )
-        for digest, one in run.checkpoints.items()
-        if one.manifest.step > answer.last_step
-    ]
+def why_not_settled(state: LedgerState, run: RunState, hold: Digest) -> str | None:
+    """Why a hold is not shown to be obeyed; None: it was acknowledged, looked at and found so.
 
-
-def _trained_unacknowledged(
-    run_id: str, run: RunState, hold: Digest, stamp: r.CodeStamp, at: datetime
-) -> list[r.Deviation]:
-    until = run.holds[hold].acknowledge_by
-    return [
-        _deviation(
-            run_id,
-            digest,
-            "trained_while_held",
-            f"Checkpoint {one.manifest.checkpoint_id} was made at "
-            f"{one.manifest.created_at:%H:%M:%S}, after the time in which the hold had to be "
-            f"acknowledged ({until:%H:%M:%S}).",
-            stamp,
-            at,
-        )
-        for digest, one in run.checkpoints.items()
-        if one.manifest.created_at > until
-    ]
-
-
-def _beyond_ceiling(
-    run_id: str, run: RunState, stamp: r.CodeStamp, at: datetime
-) -> list[r.Deviation]:
-    ceiling = max((permit.ceiling_flop for permit in run.permits.values()), default=0.0)
-    return [
-        _deviation(
-            run_id,
-            digest,
-            "ceiling_exceeded",
-            f"Checkpoint {one.manifest.checkpoint_id} has {one.manifest.effective_compute:.4g} "
-            f"FLOP; no permit of the run reaches beyond {ceiling:.4g}.",
-            stamp,
-            at,
-        )
-        for digest, one in run.checkpoints.items()
-        if one.manifest.effective_compute > ceiling
-    ]
-
-
-def _deviation(
-    run_id: str,
-    about: Digest,
-    kind: r.DeviationKind,
-    message: str,
-    stamp: r.CodeStamp,
-    at: datetime,
-) -> r.Deviation:
-    return r.Deviation(
-        at=at,
-        by=NOTARY,
-        stamp=stamp,
-        run_id=run_id,
-        about=r.RecordRef(record=about),
-        finding=kind,
-        message=message,
-    )
+    A deployment or weights hold is settled by its acknowledgement: what shows that a deployment
+    is gone comes with the safeguards' probes.
+    """
+    record = run.holds[hold]
+    if hold not in run.acknowledgements:
+        return f"the {record.scope} hold was not acknowledged"
+    if record.scope is not Scope.TRAINING:
+        return None
+    checks = state.stop_checks.get(hold, {})
+    newest = next(reversed(checks.items()), None)
+    if newest is None:
+        return "nobody has verified that the run stands still"
+    if not newest[1].stands_still:
+        return "; ".join(one.message for one in newest[1].findings)
+    return None

@@ -14,19 +14,17 @@ from pydantic import Field, model_validator
 from include.rsp.canonical import Identifier
 from include.rsp.clause import Clause, Version, refuse_cycles, refuse_doubles, refuse_unknown
 from include.rsp.duties import Duties
+from include.rsp.people_parts import HoldRule, Response, SignOff
 from include.rsp.policy_parts import (
     Authority,
     ComputeTrigger,
     Criterion,
     Governance,
-    HoldRule,
     MachineDetermination,
     OutcomeRule,
     Preliminary,
     PretrainingMonitor,
     RedLine,
-    Response,
-    SignOff,
     Standard,
 )
 from include.rsp.vocabulary import OccasionKind, RedLineStatus
@@ -85,7 +83,12 @@ class Policy(Duties):
         if self.pretraining_monitor:
             refuse_unknown("pretraining_monitor", [self.pretraining_monitor.standard], standards)
         roles, named = set(self.governance.roles), self.governance
-        refuse_unknown("sign_off.roles", self.sign_off.roles, roles)
+        signing = self.sign_off
+        refuse_unknown("sign_off.roles", signing.roles, roles)
+        refuse_unknown("sign_off.escalate_to", signing.escalate_to, roles)
+        refuse_unknown("sign_off.second_line", [signing.second_line.office], roles)
+        for rung in self.hold.escalation:
+            refuse_unknown("hold.escalation", rung.to, roles)
         refuse_unknown("governance", [*named.propose, *named.approve, *named.consult], roles)
         for response in self.responses:
             refuse_unknown(f"response {response.id!r}: people", response.people, roles)

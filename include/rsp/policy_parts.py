@@ -132,21 +132,6 @@ class OutcomeRule(Clause):
         return self.status is status and (self.lines is None or red_line in self.lines)
 
 
-class Response(NamedClause):
-    """What people do after an outcome (or after another response that did not suffice)."""
-
-    after: Identifier = Field(description="an outcome, or the id of another response")
-    condition: str | None = Field(description="null: always")
-    actions: list[Literal[
-        "pause", "verify_safeguards", "interim_measures", "update_evaluations", "update_policy",
-        "cap_training", "restrict_deployment", "halt_new_customers", "de_deploy", "lock_weights",
-        "consider_deletion", "post_mortem", "response_plan", "conservative_bound", "safety_case",
-        "halt_development", "convene",
-    ]] = Field(min_length=1)  # fmt: skip
-    people: list[Identifier] = Field(default_factory=list, description="who decides on it")
-    resume_when: str | None
-
-
 class Preliminary(Clause):
     """Is the model notably more capable than the last one assessed comprehensively?
 
@@ -179,19 +164,6 @@ class Governance(Clause):
         default=None,
         description="no work under a standard before the red lines after it are published",
     )
-
-
-class SignOff(Clause):
-    """Who determines. All the roles sign, in this order, each another person."""
-
-    roles: list[Identifier] = Field(min_length=1)
-    answer_within_hours: float = Field(gt=0, le=24 * CENTURY_DAYS)
-
-
-class HoldRule(Clause):
-    """What a hold asks of the trainer. It ends by a permit that the officers signed for."""
-
-    acknowledge_within_seconds: float = Field(gt=0, le=CENTURY_SECONDS)
 
 
 class Authority(Clause):

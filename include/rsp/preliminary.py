@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.rsp import records as r
-from include.rsp.authority import Rules
 from include.rsp.canonical import Digest
 from include.rsp.comparison import (
     Ground,
@@ -27,6 +26,7 @@ from include.rsp.finding import EvaluationFinding
 from include.rsp.occasion import months_after
 from include.rsp.policy import Policy
 from include.rsp.reference_doubts import doubts
+from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.suite import Suite, spacing_of
 from include.rsp.vocabulary import OccasionKind

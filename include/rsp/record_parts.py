@@ -46,3 +46,12 @@ class KeyEntry(Document):
     office: Identifier | None = Field(description="the officer's role in the policy")
     public: str = Field(description="PEM")
     simulated: bool
+
+
+class AccountEntry(Document):
+    """A person's account in Airflow and the only office that it may answer for."""
+
+    user: str = Field(min_length=1, description="the user name in Airflow")
+    holder: Identifier
+    office: Identifier
+    simulated: bool

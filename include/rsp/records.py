@@ -28,7 +28,33 @@ from include.rsp.assessment_records import (
 )
 from include.rsp.canonical import Digest, Identifier, Moment
 from include.rsp.checkpoint import CheckpointManifest
-from include.rsp.record_parts import (  # noqa: F401 - users of records find all of them here
+from include.rsp.order_records import (
+    Acknowledgement,
+    Deviation,
+    DeviationKind,
+    Escalation,
+    Hold,
+    Permit,
+    PermitRequest,
+    StopCheck,
+    StopFinding,
+)
+from include.rsp.people_records import (
+    AirflowAnswer,
+    Answer,
+    AnyAnswer,
+    CapabilityReport,
+    DeletionAnswer,
+    Delivery,
+    Determination,
+    Notification,
+    Opinion,
+    Packet,
+    Receipt,
+    Revocation,
+)
+from include.rsp.record_parts import (
+    AccountEntry,
     CodeStamp,
     Envelope,
     KeyEntry,
@@ -38,14 +64,15 @@ from include.rsp.record_parts import (  # noqa: F401 - users of records find all
 from include.rsp.results import BlobRef
 from include.rsp.safeguards import SafeguardEvidence, StandardJudgement
 
-DeviationKind = Literal["not_acknowledged", "trained_while_held", "ceiling_exceeded"]
-
 
 class TrustRoot(RecordBase):
     """Whom the ledger believes. Always the first record."""
 
     kind: Literal["trust_root"] = "trust_root"
     keys: list[KeyEntry] = Field(min_length=1)
+    accounts: list[AccountEntry] = Field(
+        default_factory=list, description="whose answers Airflow may attest"
+    )
 
 
 class TrainingRun(RecordBase):
@@ -102,87 +129,6 @@ class SafeguardsJudgement(RecordBase):
     holds: bool
 
 
-class Packet(RecordBase):
-    """All that a signer is shown, closed at `at`."""
-
-    kind: Literal["packet"] = "packet"
-    verdict: RecordRef
-    judgement: RecordRef | None
-    hold: RecordRef | None
-    document: BlobRef
-    author: str
-
-
-class Determination(RecordBase):
-    """An officer's signed decision on a packet."""
-
-    kind: Literal["determination"] = "determination"
-    packet: RecordRef
-    office: Identifier
-    decision: Literal["proceed", "hold"]
-    reason: str
-    signed_at: Moment
-    simulated: bool
-    envelope: Envelope
-
-
-class PermitRequest(RecordBase):
-    """Somebody asks the notary to let training go on."""
-
-    kind: Literal["permit_request"] = "permit_request"
-    run_id: Identifier
-    verdict: RecordRef
-    packet: RecordRef | None
-    determinations: list[RecordRef]
-    hold: RecordRef | None = Field(description="the hold to be released, if there is one")
-    seen_index: int = Field(ge=0, description="the newest ledger index that the asker had read")
-
-
-class Permit(RecordBase):
-    """Training may go on below a ceiling. Only the notary writes it."""
-
-    kind: Literal["permit"] = "permit"
-    run_id: Identifier
-    reply_to: RecordRef
-    checkpoint: Digest | None = Field(description="None: the genesis permit")
-    policy: Digest
-    suite: Digest
-    basis: list[RecordRef]
-    releases: RecordRef | None = Field(
-        description="the hold that this permit ends, with all older ones of the run"
-    )
-    ledger_index: int
-    ledger_head: Digest
-    due_flop: float = Field(gt=0)
-    ceiling_flop: float = Field(gt=0)
-    expires_at: Moment
-    simulated: bool
-
-
-class Hold(RecordBase):
-    """Training must stop. Only the notary writes it; only a signed-for permit ends it."""
-
-    kind: Literal["hold"] = "hold"
-    run_id: Identifier
-    reply_to: RecordRef
-    reason: str
-    epoch: int = Field(ge=1, description="the how-manieth hold of the run")
-    acknowledge_by: Moment
-
-
-class Acknowledgement(RecordBase):
-    """The trainer's signed answer to a hold."""
-
-    kind: Literal["acknowledgement"] = "acknowledgement"
-    run_id: Identifier
-    hold: RecordRef
-    state: str
-    last_step: int = Field(ge=0)
-    last_flop: float = Field(ge=0)
-    last_checkpoint: Digest | None
-    envelope: Envelope
-
-
 class Refusal(RecordBase):
     """What was asked for was refused; `code` names the rule."""
 
@@ -194,32 +140,36 @@ class Refusal(RecordBase):
     run_id: str | None
 
 
-class Deviation(RecordBase):
-    """Something that was asked for did not happen."""
-
-    kind: Literal["deviation"] = "deviation"
-    run_id: Identifier
-    about: RecordRef
-    finding: DeviationKind
-    message: str
-
-
 # fmt: off
 Record = Annotated[
     TrustRoot | Adoption | TrainingRun | Checkpoint | Occasion | Plan | Preflight | Preliminary
     | ResultSet | Validation | Verdict | Evidence | Incident | Restatement | SafeguardsJudgement
-    | Packet | Determination | PermitRequest | Permit | Hold | Acknowledgement | Refusal | Deviation
-    | Proposal | PolicyReview | Approval | PolicyPublication,
+    | CapabilityReport | Opinion | Packet | Determination | Receipt | DeletionAnswer | Revocation
+    | Notification | PermitRequest | Permit | Hold | Acknowledgement | StopCheck | Escalation
+    | Refusal | Deviation | Proposal | PolicyReview | Approval | PolicyPublication,
     Field(discriminator="kind"),
 ]
 
 NOTARY_ONLY = frozenset(
-    {"trust_root", "permit", "hold", "deviation", "training_run", "acknowledgement"}
+    {"trust_root", "permit", "hold", "deviation", "escalation", "training_run", "acknowledgement"}
 )
 WRITTEN_BY_WORK = (
     "proposal", "policy_review", "approval", "policy_publication", "adoption", "evidence",
     "checkpoint", "occasion", "plan", "preflight", "result_set", "preliminary", "validation",
-    "verdict", "incident", "restatement", "safeguards_judgement", "packet", "determination",
-    "permit_request", "refusal",
+    "verdict", "incident", "restatement", "safeguards_judgement", "capability_report", "opinion",
+    "packet", "determination", "notification", "receipt", "deletion_answer", "revocation",
+    "permit_request", "stop_check", "refusal",
 )  # in the order in which they can depend on each other
 # fmt: on
+
+__all__ = [
+    "AccountEntry", "Acknowledgement", "Adoption", "AirflowAnswer", "Answer", "AnyAnswer",
+    "Approval", "BlobRef",
+    "CapabilityReport", "Checkpoint", "CodeStamp", "DeletionAnswer", "Delivery", "Determination",
+    "Deviation", "DeviationKind", "Envelope", "Escalation", "Evidence", "Hold", "Incident",
+    "KeyEntry", "Notification", "Occasion", "Opinion", "Packet", "Permit", "PermitRequest", "Plan",
+    "PolicyPublication", "PolicyReview", "Preflight", "Preliminary", "Proposal", "Receipt",
+    "Record", "RecordBase", "RecordRef", "Refusal", "Restatement", "ResultSet", "Revocation",
+    "SafeguardsJudgement", "StopCheck", "StopFinding", "TrainingRun", "TrustRoot", "Validation",
+    "Verdict",
+]  # fmt: skip

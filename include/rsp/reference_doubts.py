@@ -13,7 +13,8 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest, short
 from include.rsp.occasion import months_after
 from include.rsp.policy import Policy
-from include.rsp.state import LedgerState, RunState
+from include.rsp.run_state import RunState
+from include.rsp.state import LedgerState
 
 
 def doubts(

@@ -12,7 +12,8 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.policy import Policy
 from include.rsp.reference_doubts import newest_whole
-from include.rsp.state import LedgerState, RunState
+from include.rsp.run_state import RunState
+from include.rsp.state import LedgerState
 
 
 @dataclass(frozen=True, slots=True)

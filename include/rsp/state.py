@@ -13,63 +13,10 @@ from typing import TypeVar
 from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.errors import UnknownReference
+from include.rsp.run_state import RunState
 from include.rsp.safeguards import SafeguardEvidence
 
 T = TypeVar("T", bound=r.Record)
-
-
-@dataclass(slots=True)
-class RunState:
-    """One training run. Dicts are keyed by record digest, in ledger order."""
-
-    announcement: Digest
-    checkpoints: dict[Digest, r.Checkpoint] = field(default_factory=dict)
-    permits: dict[Digest, r.Permit] = field(default_factory=dict)
-    holds: dict[Digest, r.Hold] = field(default_factory=dict)
-    released: set[Digest] = field(default_factory=set)
-    acknowledgements: dict[Digest, r.Acknowledgement] = field(default_factory=dict)
-    verdicts: dict[Digest, r.Verdict] = field(default_factory=dict)
-    deviations: set[tuple[Digest, str]] = field(default_factory=set)
-    next_due_flop: float | None = None
-    changed_at_index: int = 0
-
-    def count(self, digest: Digest, record: r.Record) -> None:
-        """Take in one more record of this run."""
-        match record:
-            case r.Checkpoint():
-                self.checkpoints[digest] = record
-            case r.Verdict():
-                self.verdicts[digest] = record
-            case r.Permit():
-                self.permits[digest] = record
-                self.next_due_flop = record.due_flop
-                if record.releases is not None:
-                    self.released.update(self.holds)
-            case r.Hold():
-                self.holds[digest] = record
-            case r.Acknowledgement():
-                self.acknowledgements[record.hold.record] = record
-            case r.Deviation():
-                self.deviations.add((record.about.record, record.finding))
-
-    def deviated(self, about: Digest) -> bool:
-        """Whether a deviation stands about a record of this run."""
-        return any(subject == about for subject, _ in self.deviations)
-
-    @property
-    def holds_in_force(self) -> dict[Digest, r.Hold]:
-        """The holds that nobody has released."""
-        return {key: hold for key, hold in self.holds.items() if key not in self.released}
-
-    @property
-    def newest_permit(self) -> tuple[Digest, r.Permit] | None:
-        """The permit that counts: the newest."""
-        return next(reversed(self.permits.items()), None)
-
-    @property
-    def newest_verdict(self) -> tuple[Digest, r.Verdict] | None:
-        """The verdict that counts: the newest."""
-        return next(reversed(self.verdicts.items()), None)
 
 
 @dataclass(slots=True)
@@ -102,6 +49,10 @@ class LedgerState:
     incidents: dict[Digest, r.Incident] = field(default_factory=dict)
     restatements: dict[Digest, r.Restatement] = field(default_factory=dict)
     approvals: dict[Digest, r.Approval] = field(default_factory=dict)
+    answers: dict[Digest, dict[Digest, r.Answer]] = field(default_factory=dict)
+    notifications: dict[Digest, r.Notification] = field(default_factory=dict)
+    stop_checks: dict[Digest, dict[Digest, r.StopCheck]] = field(default_factory=dict)
+    refusals: dict[Digest, r.Refusal] = field(default_factory=dict)
     replies: dict[Digest, Digest] = field(default_factory=dict)
     unanswered: dict[Digest, r.TrainingRun | r.PermitRequest] = field(default_factory=dict)
     refused: dict[str, Digest] = field(default_factory=dict)
@@ -137,6 +88,15 @@ class LedgerState:
             raise UnknownReference(f"Record {digest} is a {record.kind} (expected {kind.__name__})")
         return record
 
+    def run_of_verdict(self, verdict: Digest) -> str:
+        """The training run that a verdict is about; raises UnknownReference when it is none."""
+        return self.occasion(self.expect(verdict, r.Verdict).assessment_id).run_id
+
+    def report_of(self, packet: Digest) -> r.CapabilityReport:
+        """The report that a packet holds; raises UnknownReference when it is no packet."""
+        closed = self.expect(packet, r.Packet)
+        return self.expect(closed.report.record, r.CapabilityReport)
+
     def checkpoint_of(self, assessment_id: str) -> tuple[Digest, r.Checkpoint]:
         """(record digest, record) of the checkpoint that an assessment is about."""
         occasion = self.occasion(assessment_id)
@@ -157,6 +117,7 @@ class LedgerState:
         self.records[digest] = record
         self.head, self.last_at = entry, at
         self._count_in_general(digest, record)
+        self._count_of_people(digest, record)
         self._count_in_adoptions(digest, record)
         self._count_in_run(digest, record)
         self._count_in_assessment(digest, record, at)
@@ -173,11 +134,21 @@ class LedgerState:
                 self.restatements[digest] = record
             case r.Refusal():
                 self.refused[record.subject] = digest
+                self.refusals[digest] = record
             case r.TrainingRun() | r.PermitRequest():
                 self.unanswered[digest] = record
         if isinstance(record, r.Permit | r.Hold | r.Refusal) and record.reply_to:
-            self.replies[record.reply_to.record] = digest
+            self.replies.setdefault(record.reply_to.record, digest)
             self.unanswered.pop(record.reply_to.record, None)
+
+    def _count_of_people(self, digest: Digest, record: r.Record) -> None:
+        match record:
+            case r.Answer():
+                self.answers.setdefault(record.about.record, {})[digest] = record
+            case r.Notification():
+                self.notifications[digest] = record
+            case r.StopCheck():
+                self.stop_checks.setdefault(record.hold.record, {})[digest] = record
 
     def _count_in_adoptions(self, digest: Digest, record: r.Record) -> None:
         if isinstance(record, r.Approval):
@@ -197,7 +168,7 @@ class LedgerState:
         if isinstance(record, r.Verdict):
             compute = self.expect(record.checkpoint.record, r.Checkpoint).manifest
             run.next_due_flop = compute.effective_compute * record.decision.due_ratio
-        if isinstance(record, r.Verdict | r.Hold | r.Permit):
+        if isinstance(record, r.Verdict | r.Hold | r.Permit | r.Revocation):
             run.changed_at_index = self.length - 1
         run.count(digest, record)
 
@@ -228,5 +199,9 @@ class LedgerState:
                 return record.manifest.run_id
             case r.Verdict():
                 return self.occasion(record.assessment_id).run_id
+            case r.Determination():
+                return self.run_of_verdict(self.report_of(record.about.record).verdict.record)
+            case r.Revocation():
+                return self.expect(record.about.record, r.Permit).run_id
             case _:
                 return getattr(record, "run_id", None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from include.rsp.duty_strictness import duty_loosenings
+from include.rsp.people_strictness import people_loosenings
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import ComputeTrigger, Criterion, RedLine, Spacing, Standard
 from include.rsp.suite import SPACING_NAMES, SpacingName
@@ -24,10 +25,9 @@ def loosenings(before: Policy, after: Policy) -> list[str]:
     return [
         *_lines(before, after),
         *_standards(before, after),
-        *_responses(before, after),
         *_spacings(before, after),
         *_rules(before, after),
-        *_people(before, after),
+        *people_loosenings(before, after),
         *_governance(before, after),
         *duty_loosenings(before, after),
     ]
@@ -100,23 +100,6 @@ def _criterion(where: str, old: Criterion, new: Criterion | None) -> Iterator[st
         yield f"{where} is worded anew, or shown by other evidence: people must compare"
 
 
-def _responses(before: Policy, after: Policy) -> Iterator[str]:
-    now = {one.id: one for one in after.responses}
-    for old in before.responses:
-        if old.id not in now:
-            yield f"response {old.id} is gone"
-            continue
-        new = now[old.id]
-        for field in ("actions", "people"):
-            gone = sorted(set(getattr(old, field)) - set(getattr(new, field)))
-            if gone:
-                yield f"response {old.id}: {field} without {', '.join(gone)}"
-        if (old.after, old.condition, old.resume_when) != (
-            new.after, new.condition, new.resume_when,
-        ):  # fmt: skip
-            yield f"response {old.id} begins or ends otherwise: people must compare"
-
-
 def _spacings(before: Policy, after: Policy) -> Iterator[str]:
     triggers = before.compute_trigger, after.compute_trigger
     if triggers[0].early_warning and not triggers[1].early_warning:
@@ -154,27 +137,6 @@ def _rules(before: Policy, after: Policy) -> Iterator[str]:
         was, now = (getattr(one.preliminary, field, None) for one in (before, after))
         if was is not None and now is not None and now > was:
             yield f"preliminary.{field}: {was:g} → {now:g}"
-
-
-def _people(before: Policy, after: Policy) -> Iterator[str]:
-    gone = sorted(set(before.sign_off.roles) - set(after.sign_off.roles))
-    if gone:
-        yield f"no longer signed by {', '.join(gone)}"
-    more = sorted(
-        set(after.machine_determination.outcomes) - set(before.machine_determination.outcomes)
-    )
-    if more:
-        yield f"a machine may now determine {', '.join(more)}"
-    pairs = {
-        "answer_within_hours": (before.sign_off, after.sign_off),
-        "acknowledge_within_seconds": (before.hold, after.hold),
-        "permit_days": (before.authority, after.authority),
-        "lease_seconds": (before.authority, after.authority),
-        "reassess_days": (before.authority, after.authority),
-    }
-    for field, (old, new) in pairs.items():
-        if getattr(new, field) > getattr(old, field):
-            yield f"{field}: {getattr(old, field)} → {getattr(new, field)}"
 
 
 def _governance(before: Policy, after: Policy) -> Iterator[str]:

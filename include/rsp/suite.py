@@ -178,6 +178,9 @@ class Suite(Document):
     version: Version
     policy: Identifier
     note: str
+    authors: list[Identifier] = Field(
+        default_factory=list, description="who wrote the evaluations: none of them may judge them"
+    )
     genesis: Genesis
     due_ratios: dict[SpacingName, Ratio] = Field(
         default_factory=dict, description="due ratios where the policy's text gives none"

@@ -88,3 +88,59 @@ class KeyRole(StrEnum):
     HOLD = "hold"
     OFFICER = "officer"
     TRAINER = "trainer"
+    DEPLOYER = "deployer"
+
+
+class View(StrEnum):
+    """What the second line says of a Capability Report."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    NEED_MORE = "need_more"
+
+
+class Choice(StrEnum):
+    """What an officer determines, relative to the recommendation."""
+
+    ACCEPT = "accept_recommendation"
+    STRICTER = "stricter"
+    BELOW = "below_recommendation"
+
+
+class Identification(StrEnum):
+    """What shows who answered. `MACHINE`: nobody did, the policy let a machine determine."""
+
+    SIGNED = "SIGNED"
+    ATTESTED = "ATTESTED_BY_AIRFLOW"
+    MACHINE = "MACHINE"
+
+
+class Scope(StrEnum):
+    """What a hold stops, and who has to acknowledge it."""
+
+    TRAINING = "training"
+    DEPLOYMENT = "deployment"
+    WEIGHTS = "weights"
+
+
+class Resume(StrEnum):
+    """What must be there before a hold may be released. Signatures are needed besides, always."""
+
+    SAFEGUARDS_VERIFIED = "safeguards_verified"
+    NEW_ASSESSMENT = "new_assessment"
+    NEW_DETERMINATION = "new_determination"
+    POLICY_UPDATED = "policy_updated"
+
+
+class ResponseKind(StrEnum):
+    """What people do after an outcome; also the branch targets behind a determination."""
+
+    CAP_TRAINING = "cap_training"
+    REVISE_EVALUATIONS = "revise_evaluations"
+    AWAIT_NEXT_LEVEL = "await_next_level"
+    LOCK_DOWN_WEIGHTS = "lock_down_weights"
+    RESTRICT_DEPLOYMENT = "restrict_deployment"
+    RESTRICT_FURTHER = "restrict_further"
+    CONSIDER_DELETION = "consider_deletion"
+    TAKE_INTERIM_MEASURES = "take_interim_measures"
+    CARRY_OUT_PLAN = "carry_out_plan"

@@ -21,7 +21,7 @@ from include.rsp.comparison import screening
 from include.rsp.decision import RedLineAssessment
 from include.rsp.errors import Refused
 from include.rsp.preliminary import screen
-from include.rsp.vocabulary import OccasionKind, Outcome
+from include.rsp.vocabulary import OccasionKind, Outcome, Scope
 from include.wiring.desk import Desk
 from include.wiring.registration import raise_occasion, register_by_name
 
@@ -249,16 +249,16 @@ def request_permit(desk: Desk, assessment_id: str) -> tuple[Digest, r.Permit]:
         raise Refused("no_verdict", f"Assessment {assessment_id} has no verdict.")
     run = state.runs[state.occasion(assessment_id).run_id]
     for digest, permit in run.permits.items():
-        if r.RecordRef(record=verdict) in permit.basis:
+        if permit.purpose is Scope.TRAINING and r.RecordRef(record=verdict) in permit.basis:
             return digest, permit
     request = r.PermitRequest(
         at=desk.now(),
         by=desk.author,
         stamp=desk.stamp,
+        purpose=Scope.TRAINING,
         run_id=state.occasion(assessment_id).run_id,
         verdict=r.RecordRef(record=verdict),
         packet=None,
-        determinations=[],
         hold=None,
         seen_index=state.length - 1,
     )

@@ -12,10 +12,10 @@ from datetime import timedelta
 from include.adapters.checkpoint_files import Published, find, published, read_checked
 from include.adapters.store import put_blob
 from include.rsp import records as r
-from include.rsp.authority import Rules
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.errors import DomainError, Refused
 from include.rsp.occasion import assessment_id, due_occasion
+from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import OccasionKind, Outcome
 from include.wiring.desk import Desk

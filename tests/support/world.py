@@ -46,6 +46,7 @@ from tests.support.factories import (
 )
 
 RUN = "run-1"
+OFFICE_USERS = {"rso": "rso", "ceo": "ceo", "second-line": "secondline", "board": "board"}
 
 
 class SteppingReader(LedgerReader):
@@ -78,7 +79,9 @@ class World:
         self.store = DirectoryStore(self.root / "store", durable=False)
         self.folders = bootstrap.KeyFolders(self.root / "keys")
         offices = offices_of(read_policy(self.policy, where="the world's policy"))
-        trust = bootstrap.make_trust_root(self.folders, offices, simulated=True, at=self.now)
+        trust = bootstrap.make_trust_root(
+            self.folders, offices, simulated=True, at=self.now, users=OFFICE_USERS
+        )
         bootstrap.adopt(self.store, self.folders, self.policy, self.suite, at=self.now)
         self.start_notary(trust)
         self.desk = Desk(
@@ -311,20 +314,6 @@ class World:
                 reason="graded with the wrong key",
             )
         )
-
-    def sign(
-        self, packet: str, office: str, *, decision: str = "proceed", key: str | None = None
-    ) -> str:
-        """What `rsp sign` prints for an officer."""
-        envelope = bootstrap.sign_determination(
-            KeyFile(self.folders.officer(key or office)),
-            packet,
-            office=office,
-            decision=decision,
-            reason="in a test",
-            at=self.now,
-        )
-        return envelope.model_dump_json()
 
 
 def ledger_blob(store: Store) -> r.BlobRef:

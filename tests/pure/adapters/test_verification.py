@@ -43,10 +43,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert hold is not None
     gate.acknowledge(hold, state="saved", last_step=70, last_flop=1, last_checkpoint=None)
     world.add_evidence()
-    judgement, _ = safeguarding.judge(world.desk, verdict)
-    packet, _ = safeguarding.close_packet(world.desk, judgement, hold.digest, author="test")
-    answers = {office: world.sign(packet, office) for office in ("rso", "ceo")}
-    safeguarding.release(world.desk, packet, answers)
+    packet = packet_on(world, verdict)
+    sign_all(world, packet)
+    permit_on(world, packet)
     world.restate(100)
     world.publish(4.5).joinpath("weights.npz").unlink()
     from include.wiring import registration

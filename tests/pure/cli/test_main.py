@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from include.cli import main as command
 from include.cli.main import app
-from include.wiring import safeguarding
+from include.wiring import signing_off
+from tests.support.people import packet_on
 from tests.support.world import World
 
 run = CliRunner().invoke
@@ -60,9 +61,8 @@ def test_what_rsp_sign_prints_is_what_the_human_task_takes(world: World) -> None
     world.gate()
     verdict = world.assess(4, addition=190)
     world.add_evidence()
-    judgement, _ = safeguarding.judge(world.desk, verdict)
-    hold, _ = safeguarding.hold_of_verdict(world.desk, verdict)
-    packet, text = safeguarding.close_packet(world.desk, judgement, hold, author="test")
+    packet = packet_on(world, verdict)
+    text = signing_off.text_of(world.desk, packet)
     store = str(world.root / "store")
     shown = run(app, ["packet", packet, "--store", store])
     assert text.strip() in shown.output

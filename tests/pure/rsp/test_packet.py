@@ -8,7 +8,7 @@ import pytest
 
 from include.adapters.rederivation import derive_forecasts
 from include.rsp import records as r
-from include.rsp.authority import Rules
+from include.rsp.rules import Rules
 from include.rsp.forecast import FLAT_NOTE, Forecast
 from include.rsp.packet import forecast_row, packet_markdown
 from tests.support.factories import POLICY_BYTES, changed, toy_suite

@@ -14,10 +14,10 @@ from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.adoption import blockers
 from include.rsp.adoption_records import ApprovalPart, Fate
-from include.rsp.authority import Rules
+from include.rsp.rules import Rules
 from include.rsp.errors import Refused
 from include.rsp.vocabulary import Outcome
-from include.wiring import adopting, assessment, registration, safeguarding
+from include.wiring import adopting, assessment, registration, safeguarding, signing_off
 from tests.support.factories import (
     POLICY_BYTES,
     SUITE_BYTES,
@@ -26,6 +26,7 @@ from tests.support.factories import (
     toy_policy,
     toy_suite,
 )
+from tests.support.people import packet_on, permit_on, sign_all
 from tests.support.world import RUN, World
 
 
@@ -489,12 +490,10 @@ def test_work_under_a_standard_waits_for_the_red_lines_after_it(
     world.gate()
     verdict = world.assess(4, addition=190)
     world.add_evidence()
-    judgement, _ = safeguarding.judge(world.desk, verdict)
-    (hold,) = world.state.runs[RUN].holds_in_force
-    packet, _ = safeguarding.close_packet(world.desk, judgement, hold, author="test")
-    answers = {office: world.sign(packet, office) for office in ("rso", "ceo")}
+    packet = packet_on(world, verdict)
+    sign_all(world, packet)
     with pytest.raises(Refused, match=r"no red line after \['addition-2'\] \(toylab 6\.1\)"):
-        safeguarding.release(world.desk, packet, answers)
+        permit_on(world, packet)
 
 
 def test_a_version_that_publishes_the_next_red_lines_lets_work_begin(

@@ -23,7 +23,7 @@ from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome
-from include.wiring import assessment, registration, safeguarding
+from include.wiring import assessment, registration, safeguarding, signing_off
 from tests.pure.wiring.test_notary_refusals import (
     ask,
     closed_packet,
@@ -46,6 +46,7 @@ from tests.support.factories import (
     toy_policy,
     toy_suite,
 )
+from tests.support.people import packet_on, permit_on, sign_all
 from tests.support.world import RUN, World
 
 
@@ -226,15 +227,12 @@ def test_a_held_run_is_released_on_its_newest_verdict(held: World) -> None:
     assert len(run.holds_in_force) == 2
     assert [hold.epoch for hold in run.holds.values()] == [1, 2]
     held.add_evidence()
-    verdict = safeguarding.newest_verdict(held.desk, RUN)
-    hold, _ = safeguarding.hold_in_force(held.desk, RUN)
-    judgement, _ = safeguarding.judge(held.desk, verdict)
-    packet, text = safeguarding.close_packet(held.desk, judgement, hold, author="test")
-    assert "the permit would end all of them" in text
-    answers = {office: held.sign(packet, office) for office in ("rso", "ceo")}
-    first = safeguarding.release(held.desk, packet, answers)
+    packet = packet_on(held)
+    assert signing_off.text_of(held.desk, packet).count("two-digit-addition crossed") > 1
+    sign_all(held, packet)
+    first = permit_on(held, packet)
     assert not held.state.runs[RUN].holds_in_force
-    assert safeguarding.release(held.desk, packet, answers) == first
+    assert permit_on(held, packet) == first
 
 
 def test_a_new_verdict_to_continue_can_end_a_hold_once_it_is_signed_for(held: World) -> None:
@@ -244,13 +242,11 @@ def test_a_new_verdict_to_continue_can_end_a_hold_once_it_is_signed_for(held: Wo
     held.evaluate(key, addition=0)
     verdict, record = assessment.reach_verdict(held.desk, key)
     assert record.decision.recommendation is Outcome.CONTINUE
-    judgement, _ = safeguarding.judge(held.desk, verdict)
-    packet, _ = safeguarding.close_packet(held.desk, judgement, hold_of(held), author="test")
+    packet = packet_on(held, verdict)
     unsigned = {"packet": {"record": packet}, "hold": {"record": hold_of(held)}}
     refused(held, "signature_missing", verdict, **unsigned)
-    answers = {office: held.sign(packet, office) for office in ("rso", "ceo")}
-    _, permit = safeguarding.release(held.desk, packet, answers)
-    assert permit.releases is not None
+    sign_all(held, packet)
+    assert permit_on(held, packet).releases is not None
 
 
 def test_a_hostile_message_is_refused_and_the_notary_goes_on(world: World) -> None:

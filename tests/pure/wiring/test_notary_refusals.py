@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from include.adapters.ledger import write_record
-from include.adapters.signing import KeyFile
 from include.rsp import records as r
-from include.rsp.attestation import Predicate, statement
-from include.rsp.canonical import canonical_bytes, digest_of, iso
+from include.rsp.canonical import canonical_bytes, digest_of
 from include.rsp.errors import NotaryUnreachable, Refused
 from include.rsp.vocabulary import Outcome, RedLineStatus
 from include.wiring import assessment, safeguarding
 from tests.support.factories import POLICY_BYTES, X, changed
+from tests.support.people import newest_verdict, packet_on, sign_all
 from tests.support.world import RUN, World, unanswered
 
 
@@ -24,10 +23,10 @@ def request(world: World, verdict: str, **changes: Any) -> r.PermitRequest:
         "at": world.now,
         "by": "test",
         "stamp": world.desk.stamp,
+        "purpose": "training",
         "run_id": RUN,
         "verdict": {"record": verdict},
         "packet": None,
-        "determinations": [],
         "hold": None,
         "seen_index": world.state.length - 1,
     }
@@ -45,9 +44,7 @@ def refused(world: World, code: str, verdict: str, **changes: Any) -> None:
         ask(world, verdict, **changes)
     assert caught.value.code == code, caught.value
     assert len(world.state.runs[RUN].permits) == permits
-    last = list(world.state.records.values())[-1]
-    assert isinstance(last, r.Refusal)
-    assert last.code == code
+    assert list(world.state.refusals.values())[-1].code == code
 
 
 @pytest.fixture
@@ -58,40 +55,12 @@ def held(world: World) -> World:
     return world
 
 
-def verdict_of(world: World) -> str:
-    newest = world.state.runs[RUN].newest_verdict
-    assert newest is not None
-    return newest[0]
-
-
 def hold_of(world: World) -> str:
     return next(iter(world.state.runs[RUN].holds_in_force))
 
 
-def closed_packet(world: World) -> str:
-    judgement, _ = safeguarding.judge(world.desk, verdict_of(world))
-    return safeguarding.close_packet(world.desk, judgement, hold_of(world), author="test")[0]
-
-
-def signed(world: World, packet: str, **decisions: str) -> list[dict[str, str]]:
-    chosen = decisions or {"rso": "proceed", "ceo": "proceed"}
-    return [
-        {
-            "record": safeguarding.record_determination(
-                world.desk, packet, office, world.sign(packet, office, decision=decision)
-            )
-        }
-        for office, decision in chosen.items()
-    ]
-
-
 def released(world: World, packet: str, **changes: Any) -> dict[str, Any]:
-    plain = {
-        "packet": {"record": packet},
-        "hold": {"record": hold_of(world)},
-        "determinations": signed(world, packet),
-    }
-    return plain | changes
+    return {"packet": {"record": packet}, "hold": {"record": hold_of(world)}} | changes
 
 
 def test_a_verdict_to_continue_gets_a_permit_with_the_policys_ceiling(world: World) -> None:
@@ -111,17 +80,6 @@ def test_a_task_marked_success_by_hand_mints_nothing(world: World) -> None:
         assessment.request_permit(world.desk, key)
     plan = world.state.assessments[key].plan
     refused(world, "invalid_document", str(plan))
-
-
-def test_a_sign_off_marked_success_by_hand_mints_nothing(held: World) -> None:
-    held.add_evidence()
-    packet = closed_packet(held)
-    with pytest.raises(Refused) as caught:
-        safeguarding.release(held.desk, packet, {"rso": None, "ceo": None})
-    assert caught.value.code == "signature_missing"
-    refused(
-        held, "signature_missing", verdict_of(held), **released(held, packet, determinations=[])
-    )
 
 
 def test_a_forged_verdict_is_not_chained_and_no_permit_follows(held: World) -> None:
@@ -175,79 +133,12 @@ def test_a_forged_permit_is_not_chained(world: World) -> None:
     assert not gate.may_continue(1e20).allowed
 
 
-@pytest.mark.parametrize("office", ["rso", "ceo"])
-def test_a_missing_signature(held: World, office: str) -> None:
-    held.add_evidence()
-    packet = closed_packet(held)
-    one = signed(held, packet, **{office: "proceed"})
-    refused(
-        held, "signature_missing", verdict_of(held), **released(held, packet, determinations=one)
-    )
-
-
-def test_a_signature_of_the_wrong_office(held: World) -> None:
-    held.add_evidence()
-    packet = closed_packet(held)
-    text = held.sign(packet, "ceo", key="rso")
-    with pytest.raises(Refused) as caught:
-        safeguarding.record_determination(held.desk, packet, "ceo", text)
-    assert caught.value.code == "wrong_packet"
-
-
-def test_a_signature_under_another_packet(held: World) -> None:
-    held.add_evidence()
-    first = closed_packet(held)
-    old = signed(held, first)
-    held.pass_time(seconds=5)
-    second = closed_packet(held)
-    assert first != second
-    refused(held, "wrong_packet", verdict_of(held), **released(held, second, determinations=old))
-
-
-def test_the_wrong_packet_digest_in_a_signature(held: World) -> None:
-    held.add_evidence()
-    packet = closed_packet(held)
-    text = held.sign("sha256:" + "0" * 64, "rso")
-    with pytest.raises(Refused) as caught:
-        safeguarding.record_determination(held.desk, packet, "rso", text)
-    assert caught.value.code == "wrong_packet"
-
-
-def test_a_determination_that_the_signer_did_not_sign(held: World) -> None:
-    held.add_evidence()
-    packet = closed_packet(held)
-    digest = signed(held, packet, rso="hold")[0]["record"]
-    honest = held.state.expect(digest, r.Determination)
-    with pytest.raises(Refused) as caught:
-        held.desk.submit(honest.model_copy(update={"decision": "proceed"}))
-    assert caught.value.code == "bad_signature"
-
-
-def test_an_officer_who_signs_to_hold(held: World) -> None:
-    held.add_evidence()
-    packet = closed_packet(held)
-    answers = signed(held, packet, rso="proceed", ceo="hold")
-    refused(
-        held, "signed_to_hold", verdict_of(held), **released(held, packet, determinations=answers)
-    )
-
-
-def test_a_key_that_the_trust_root_does_not_know(held: World) -> None:
-    held.add_evidence()
-    packet = closed_packet(held)
-    stranger = KeyFile.create(held.root / "stranger.pem")
-    body = {"office": "rso", "decision": "proceed", "reason": "x", "signed_at": iso(held.now)}
-    text = stranger.sign(statement(Predicate.DETERMINATION, packet, body)).model_dump_json()
-    with pytest.raises(Refused) as caught:
-        safeguarding.record_determination(held.desk, packet, "rso", text)
-    assert caught.value.code == "bad_signature"
-
-
 def test_a_signature_given_too_late(held: World) -> None:
     held.add_evidence()
-    packet = closed_packet(held)
+    packet = packet_on(held)
+    sign_all(held, packet)
     held.pass_time(hours=25)
-    refused(held, "signature_out_of_time", verdict_of(held), **released(held, packet))
+    refused(held, "signature_out_of_time", newest_verdict(held), **released(held, packet))
 
 
 def test_a_stale_ledger_index(world: World) -> None:
@@ -259,8 +150,9 @@ def test_a_stale_ledger_index(world: World) -> None:
 
 def test_a_hold_in_force(held: World) -> None:
     held.add_evidence()
-    packet = closed_packet(held)
-    refused(held, "hold_in_force", verdict_of(held), **released(held, packet, hold=None))
+    packet = packet_on(held)
+    sign_all(held, packet)
+    refused(held, "hold_in_force", newest_verdict(held), **released(held, packet, hold=None))
 
 
 def test_a_hold_in_force_beats_a_later_verdict_to_continue(held: World) -> None:
@@ -277,12 +169,13 @@ def test_a_hold_in_force_beats_a_later_verdict_to_continue(held: World) -> None:
 
 def test_safeguards_that_do_not_hold(held: World) -> None:
     held.add_evidence(leave_out="answers-monitored")
-    packet = closed_packet(held)
-    refused(held, "safeguards_not_verified", verdict_of(held), **released(held, packet))
+    packet = packet_on(held)
+    sign_all(held, packet)
+    refused(held, "safeguards_not_verified", newest_verdict(held), **released(held, packet))
 
 
 def test_a_judgement_that_does_not_follow_from_the_evidence(held: World) -> None:
-    digest, honest = safeguarding.judge(held.desk, verdict_of(held))
+    digest, honest = safeguarding.judge(held.desk, newest_verdict(held))
     assert not honest.holds
     with pytest.raises(Refused) as caught:
         held.desk.submit(honest.model_copy(update={"holds": True}))
@@ -295,7 +188,7 @@ def test_a_judgement_that_looks_away_from_newer_evidence(held: World) -> None:
     index = held.state.length - 1
     held.pass_time(seconds=1)
     held.add_evidence(shows=False)
-    _, honest = safeguarding.judge(held.desk, verdict_of(held))
+    _, honest = safeguarding.judge(held.desk, newest_verdict(held))
     with pytest.raises(Refused) as caught:
         held.desk.submit(honest.model_copy(update={"ledger_index": index}))
     assert caught.value.code == "stale_index"
@@ -303,16 +196,17 @@ def test_a_judgement_that_looks_away_from_newer_evidence(held: World) -> None:
 
 def test_safeguards_whose_evidence_expired_after_the_judgement(held: World) -> None:
     held.add_evidence(collected_at=held.now - timedelta(days=7) + timedelta(hours=1))
-    packet = closed_packet(held)
+    packet = packet_on(held)
+    sign_all(held, packet)
     given = released(held, packet)
     held.pass_time(hours=2)
-    refused(held, "safeguards_stale", verdict_of(held), **given)
+    refused(held, "safeguards_stale", newest_verdict(held), **given)
 
 
 def test_the_packets_text_cannot_be_another_one(held: World) -> None:
     from include.adapters.store import put_blob
 
-    packet = held.state.expect(closed_packet(held), r.Packet)
+    packet = held.state.expect(packet_on(held), r.Packet)
     other = put_blob(held.store, b"all is well", name="packet.md")
     with pytest.raises(Refused) as caught:
         held.desk.submit(packet.model_copy(update={"document": other}))
@@ -361,8 +255,9 @@ def test_all_that_is_demanded_releases_the_hold(held: World) -> None:
     gate = held.gate()
     assert gate.may_continue(4.5 * X).code == "held"
     held.add_evidence()
-    packet = closed_packet(held)
-    permit = ask(held, verdict_of(held), **released(held, packet))
+    packet = packet_on(held)
+    sign_all(held, packet)
+    permit = ask(held, newest_verdict(held), **released(held, packet))
     assert permit.releases == r.RecordRef(record=next(iter(held.state.runs[RUN].holds)))
     assert permit.simulated
     assert gate.may_continue(4.5 * X).allowed
@@ -370,9 +265,10 @@ def test_all_that_is_demanded_releases_the_hold(held: World) -> None:
 
 def test_the_same_counted_release_cannot_be_used_for_a_second_hold(held: World) -> None:
     held.add_evidence()
-    packet = closed_packet(held)
+    packet = packet_on(held)
+    sign_all(held, packet)
     given = released(held, packet)
-    verdict = verdict_of(held)
+    verdict = newest_verdict(held)
     ask(held, verdict, **given)
     refused(held, "no_such_hold", verdict, **given)
 

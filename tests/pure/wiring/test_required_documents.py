@@ -16,8 +16,9 @@ from include.rsp import records as r
 from include.rsp.errors import Refused
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.vocabulary import CriterionOutcome
-from include.wiring import safeguarding
+from include.wiring import safeguarding, signing_off
 from tests.support.factories import POLICY_BYTES, changed
+from tests.support.people import packet_on, permit_on, sign_all
 from tests.support.world import RUN, World
 
 SECTIONS = ("risks", "mitigations")
@@ -96,27 +97,24 @@ def test_an_old_case_is_stale(crossed: World) -> None:
 
 def test_with_the_case_two_officers_release_the_hold(crossed: World) -> None:
     file_case(crossed)
-    digest, judgement = judged(crossed)
+    _, judgement = judged(crossed)
     assert judgement.holds
-    (hold,) = crossed.state.runs[RUN].holds_in_force
-    packet, text = safeguarding.close_packet(crossed.desk, digest, hold, author="test")
-    assert "affirmative-case" in text
-    answers = {office: crossed.sign(packet, office) for office in ("rso", "ceo")}
-    safeguarding.release(crossed.desk, packet, answers)
+    packet = packet_on(crossed)
+    assert "affirmative-case" in signing_off.text_of(crossed.desk, packet)
+    sign_all(crossed, packet)
+    permit_on(crossed, packet)
     assert not crossed.state.runs[RUN].holds_in_force
     assert verify_store(crossed.store).problems == []
 
 
 def test_a_case_that_was_taken_back_ends_the_release(crossed: World) -> None:
     file_case(crossed)
-    digest, _ = judged(crossed)
-    (hold,) = crossed.state.runs[RUN].holds_in_force
-    packet, _ = safeguarding.close_packet(crossed.desk, digest, hold, author="test")
+    packet = packet_on(crossed)
     crossed.pass_time(seconds=1)
     file_case(crossed, shows=False)
-    answers = {office: crossed.sign(packet, office) for office in ("rso", "ceo")}
+    sign_all(crossed, packet)
     with pytest.raises(Refused) as caught:
-        safeguarding.release(crossed.desk, packet, answers)
+        permit_on(crossed, packet)
     assert caught.value.code == "safeguards_stale"
 
 

@@ -13,8 +13,9 @@ from include.rsp import records as r
 from include.rsp.errors import Refused
 from include.rsp.standing import standing_requirements
 from include.rsp.vocabulary import Outcome
-from include.wiring import assessment, registration, safeguarding
+from include.wiring import assessment, registration, safeguarding, signing_off
 from tests.support.factories import POLICY_BYTES, X, changed
+from tests.support.people import packet_on, permit_on, sign_all
 from tests.support.world import RUN, World
 
 OTHER = "run-2"
@@ -150,12 +151,10 @@ def test_a_hold_of_the_monitor_ends_when_the_standard_holds_and_people_signed(
     _, judgement = safeguarding.judge(strict.desk, verdict)
     assert not judgement.holds
     strict.add_evidence()
-    judged, judgement = safeguarding.judge(strict.desk, verdict)
-    assert judgement.holds
-    hold, _ = safeguarding.hold_in_force(strict.desk, OTHER)
-    packet, _ = safeguarding.close_packet(strict.desk, judged, hold, author="test")
-    answers = {office: strict.sign(packet, office) for office in ("rso", "ceo")}
-    _, permit = safeguarding.release(strict.desk, packet, answers)
+    packet = packet_on(strict, verdict)
+    assert "Safeguards hold" in signing_off.text_of(strict.desk, packet)
+    sign_all(strict, packet)
+    permit = permit_on(strict, packet)
     assert permit.expires_at <= strict.now.replace(year=2027)
     assert holds(strict) == []
     assert verify_store(strict.store).problems == []

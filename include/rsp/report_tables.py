@@ -1,4 +1,4 @@
-"""The packet: everything that a signer is shown, as Markdown, generated only from records."""
+"""The tables of the Capability Report: findings, forecasts, safeguards."""
 
 from __future__ import annotations
 
@@ -7,65 +7,23 @@ from include.rsp.canonical import short
 from include.rsp.finding import EvaluationFinding
 from include.rsp.forecast import Forecast
 from include.rsp.harmless import in_line
-from include.rsp.policy import Policy
-from include.rsp.state import LedgerState
 
 
-def packet_markdown(
-    state: LedgerState,
-    policy: Policy,
-    *,
-    verdict_digest: str,
-    judgement_digest: str | None,
-    hold_digest: str | None,
-) -> str:
-    """The packet's text. The first screen says what is asked and what decided it."""
-    verdict = state.expect(verdict_digest, r.Verdict)
-    checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint)
-    parts = [
-        f"# Checkpoint {checkpoint.manifest.run_id}/{checkpoint.manifest.checkpoint_id}",
-        _question(policy, verdict, hold_digest),
-        _red_lines(verdict),
-        _holds(state, checkpoint.manifest.run_id),
-        _safeguards(state, judgement_digest),
-        _findings(verdict),
-        _forecast(verdict),
-        _deviations(state, checkpoint.manifest.run_id),
-        _provenance(checkpoint, verdict_digest, judgement_digest, hold_digest),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _question(policy: Policy, verdict: r.Verdict, hold: str | None) -> str:
-    asked = "release the hold and let training go on" if hold else "let training go on"
-    return (
-        f"**Asked of you:** {asked}, or hold. Nothing is approved by silence.\n\n"
-        f"**Recommendation of policy {policy.id} {policy.version}:** "
-        f"`{verdict.decision.recommendation}`"
-    )
-
-
-def _holds(state: LedgerState, run_id: str) -> str:
-    in_force = state.runs[run_id].holds_in_force
-    if not in_force:
-        return ""
-    lines = [f"- {short(digest)}: {in_line(one.reason)}" for digest, one in in_force.items()]
-    return "## Holds in force; the permit would end all of them\n\n" + "\n".join(lines)
-
-
-def _red_lines(verdict: r.Verdict) -> str:
+def red_lines_table(verdict: r.Verdict) -> str:
+    """One row per red line: its status, why, and the rule."""
     rows = ["| red line | status | because | rule |", "|---|---|---|---|"]
     rows += [
-        f"| {line.red_line} | **{line.status}** | {in_line(line.because)} | {line.clause} |"
+        f"| {line.red_line} | **{line.status}** | {in_line(line.because)} | "
+        f"{in_line(line.clause)} |"
         for line in verdict.decision.red_lines
     ]
     return "\n".join(rows)
 
 
-def _safeguards(state: LedgerState, judgement_digest: str | None) -> str:
-    if judgement_digest is None:
-        return "Safeguards were not judged."
-    judgement = state.expect(judgement_digest, r.SafeguardsJudgement)
+def safeguards_section(judgement: r.SafeguardsJudgement | None) -> str:
+    """Every criterion of the required standards, with the evidence that decided it."""
+    if judgement is None:
+        return "## Safeguards\n\nSafeguards were not judged: no red line demands any."
     lines = [f"## Safeguards {'hold' if judgement.holds else 'do NOT hold'}"]
     for standard in judgement.standards:
         lines += [
@@ -74,8 +32,8 @@ def _safeguards(state: LedgerState, judgement_digest: str | None) -> str:
             "|---|---|---|---|",
         ]
         lines += [
-            f"| {row.criterion} ({row.clause}) | **{row.outcome}** | {in_line(row.because)} | "
-            f"{short(row.evidence) if row.evidence else '-'} |"
+            f"| {row.criterion} ({in_line(row.clause)}) | **{row.outcome}** | "
+            f"{in_line(row.because)} | {short(row.evidence) if row.evidence else '-'} |"
             for row in standard.criteria
         ]
     return "\n".join(lines)
@@ -96,7 +54,8 @@ def finding_row(one: EvaluationFinding) -> str:
     )
 
 
-def _findings(verdict: r.Verdict) -> str:
+def findings_section(verdict: r.Verdict) -> str:
+    """Every evaluation with its bounds and what keeps it from counting."""
     rows = [
         "## Evaluations",
         "",
@@ -106,7 +65,8 @@ def _findings(verdict: r.Verdict) -> str:
     return "\n".join(rows + [finding_row(one) for one in verdict.decision.findings])
 
 
-def _forecast(verdict: r.Verdict) -> str:
+def forecast_section(verdict: r.Verdict) -> str:
+    """How much headroom is expected, and where nothing can be said."""
     if not verdict.forecasts:
         return "## Forecast\n\nNone was made, for no red line. That is no headroom."
     rows = [
@@ -144,27 +104,3 @@ def forecast_row(one: Forecast) -> str:
     ]
     note = "; ".join([in_line(one.note), *meets] if one.note else meets) or "-"
     return f"| {line} | {where} | {predicted} | {headroom} | {note} |"
-
-
-def _deviations(state: LedgerState, run_id: str) -> str:
-    found = [
-        one
-        for one in state.records.values()
-        if isinstance(one, r.Deviation) and one.run_id == run_id
-    ]
-    if not found:
-        return "## Deviations\n\nNone recorded for this run."
-    return "## Deviations\n\n" + "\n".join(f"- {one.finding}: {one.message}" for one in found)
-
-
-def _provenance(
-    checkpoint: r.Checkpoint, verdict: str, judgement: str | None, hold: str | None
-) -> str:
-    rows = {
-        "checkpoint": checkpoint.digest,
-        "effective compute": f"{checkpoint.manifest.effective_compute:.4g} FLOP",
-        "verdict": verdict,
-        "safeguards judgement": judgement or "none",
-        "hold": hold or "none",
-    }
-    return "## Records\n\n" + "\n".join(f"- {name}: `{value}`" for name, value in rows.items())

@@ -1,0 +1,307 @@
+"""Whether what a person said may count (DESIGN I5). Who it was is checked in the adapters.
+
+Order, distinctness and time are the policy's; nobody who made what is judged may judge it, and
+whoever has answered may only become stricter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from include.rsp import records as r
+from include.rsp.canonical import Digest, short
+from include.rsp.errors import Refused
+from include.rsp.policy import Policy
+from include.rsp.responses import offered
+from include.rsp.rules import Rules
+from include.rsp.state import LedgerState
+from include.rsp.vocabulary import Choice, View
+
+ABOUT: dict[type[r.Answer], type[r.Record]] = {
+    r.Opinion: r.CapabilityReport,
+    r.Determination: r.Packet,
+    r.Receipt: r.Packet,
+    r.DeletionAnswer: r.Packet,
+    r.Revocation: r.Permit,
+}
+STRICTNESS: dict[type[r.Answer], Sequence[str]] = {
+    r.Opinion: (View.AGREE, View.NEED_MORE, View.DISAGREE),
+    r.Determination: (Choice.BELOW, Choice.ACCEPT, Choice.STRICTER),
+    r.Receipt: ("received", "approved", "rejected"),
+    r.DeletionAnswer: ("keep", "delete"),
+    r.Revocation: ("revoke",),
+}
+"""A second answer of the same office counts only if it stands further to the right."""
+
+
+def check_answer(state: LedgerState, record: r.Answer, rules: Rules) -> None:
+    """Refuse an answer that may not count.
+
+    It may only if (1) it is about a record of the kind that such an answer is about; (2) the
+    policy gives its office a say in it; (3) those before it have answered; (4) it was given after
+    the record was written and within the policy's time; (5) its holder made nothing of what is
+    judged and has not answered in another office; (6) the office has not answered before, or now
+    becomes stricter; (7) what it says is something that the policy offers.
+
+    Raises:
+        Refused: with the rule's code.
+    """
+    about = state.get(record.about.record)
+    expected = ABOUT[type(record)]
+    if not isinstance(about, expected):  # (1)
+        raise Refused(
+            "wrong_subject",
+            f"The {record.kind} is about a {about.kind} (expected {expected.__name__}).",
+        )
+    _check_say(state, record, rules.policy)  # (2)
+    _check_turn(state, record, rules.policy)  # (3)
+    check_in_time(state, record, rules.policy)  # (4)
+    check_person(state, record, rules)  # (5)
+    _check_first(state, record)  # (6)
+    _check_content(state, record, rules)  # (7)
+
+
+def answers_on(state: LedgerState, about: Digest, kind: type[r.Answer]) -> dict[str, Digest]:
+    """By office, the answer of that kind that counts: the last, which is the strictest."""
+    found = state.answers.get(about, {})
+    return {one.office: digest for digest, one in found.items() if isinstance(one, kind)}
+
+
+def determinations_on(state: LedgerState, packet: Digest) -> dict[str, r.Determination]:
+    """By office, what it determines on a packet."""
+    found = answers_on(state, packet, r.Determination)
+    return {office: state.expect(one, r.Determination) for office, one in found.items()}
+
+
+def holder_of(state: LedgerState, answer: r.Answer | r.Approval) -> str:
+    """The person who answered; raises Refused for a key or account that nobody knows."""
+    trust = state.trust
+    if answer.envelope is not None:
+        keyid = answer.envelope.signatures[0]["keyid"]
+        for key in trust.keys if trust else []:
+            if key.keyid == keyid:
+                return key.holder
+        raise Refused("unknown_key", f"Key {keyid} is not in the trust root.")
+    account = account_of(state, answer) if isinstance(answer, r.Answer) else None
+    if account is None:
+        raise Refused(
+            "unknown_account", f"No account for the {answer.office} is in the trust root."
+        )
+    return account.holder
+
+
+def account_of(state: LedgerState, answer: r.Answer) -> r.AccountEntry | None:
+    """The account of the trust root that an attested answer was given with, for its office."""
+    user = answer.attested.user if answer.attested else ""
+    known = state.trust.accounts if state.trust else []
+    return next((one for one in known if (one.user, one.office) == (user, answer.office)), None)
+
+
+def authors_of(state: LedgerState, verdict: Digest, rules: Rules) -> dict[str, str]:
+    """By holder, what a person made of that which is judged: the run, the evaluations."""
+    run = state.runs[state.run_of_verdict(verdict)]
+    announced = state.expect(run.announcement, r.TrainingRun)
+    return {announced.by: "trains the run"} | dict.fromkeys(
+        rules.suite.authors, "wrote the evaluation set"
+    )
+
+
+def verdict_of(state: LedgerState, answer: r.Answer) -> Digest | None:
+    """The verdict behind what was answered about; None: a genesis permit has none."""
+    about = state.get(answer.about.record)
+    match about:
+        case r.CapabilityReport():
+            return about.verdict.record
+        case r.Packet():
+            return state.report_of(answer.about.record).verdict.record
+        case r.Permit():
+            return about.basis[0].record if about.checkpoint else None
+        case _:
+            return None
+
+
+def _check_say(state: LedgerState, record: r.Answer, policy: Policy) -> None:
+    signing = policy.sign_off
+    match record:
+        case r.Opinion():
+            entitled, clause = [signing.second_line.office], signing.second_line.clause
+        case r.Determination():
+            entitled, clause = signing.roles, signing.clause
+        case r.Revocation():
+            entitled, clause = [*signing.roles, signing.second_line.office], signing.clause
+        case r.Receipt():
+            named = [one for one in policy.notices if one.id == record.notice]
+            entitled = named[0].to if named else []
+            clause = named[0].clause if named else f"no notice {record.notice!r}"
+        case _:
+            chosen = _deleting(state, record.about.record, policy)
+            entitled, clause = (
+                chosen,
+                "no response asks about deletion" if not chosen else "deletion",
+            )
+    if record.office not in entitled:
+        raise Refused(
+            "wrong_office",
+            f"The {record.office} has no say in this {record.kind} under {policy.id} "
+            f"{policy.version} (expected {' or '.join(entitled) or 'nobody'}; {clause}).",
+        )
+
+
+def _deleting(state: LedgerState, packet: Digest, policy: Policy) -> list[str]:
+    """Who is asked about deletion: the people of the response that somebody chose."""
+    chosen = {one.response for one in determinations_on(state, packet).values()}
+    return [
+        office
+        for one in policy.responses
+        if one.id in chosen and "consider_deletion" in one.actions
+        for office in one.people
+    ]
+
+
+def _check_turn(state: LedgerState, record: r.Answer, policy: Policy) -> None:
+    if not isinstance(record, r.Determination | r.Receipt):
+        return
+    packet = record.about.record
+    roles = policy.sign_off.roles
+    said = determinations_on(state, packet)
+    if isinstance(record, r.Receipt):
+        before = [] if len(said) >= policy.sign_off.needed else roles
+    elif record.choice is Choice.STRICTER or policy.sign_off.quorum is not None:
+        before = []  # a no never waits; where some of several suffice, any may be first
+    else:
+        before = roles[: roles.index(record.office)]
+    missing = [office for office in before if office not in said]
+    if missing:
+        raise Refused(
+            "out_of_turn",
+            f"{' and '.join(missing)} must sign before the {record.office} "
+            f"({policy.sign_off.clause}).",
+        )
+    earlier = [said[one] for one in before] or list(said.values())
+    late = [one for one in earlier if one.signed_at > record.signed_at]
+    if late and record.choice is not Choice.STRICTER and record.office not in said:
+        raise Refused(
+            "out_of_turn",
+            f"The {record.office} signed at {record.signed_at:%H:%M:%S}, before the "
+            f"{late[0].office} ({late[0].signed_at:%H:%M:%S}). Look at what it says, sign again.",
+        )
+
+
+def hours_for(record: r.Answer, policy: Policy) -> float | None:
+    """How long an answer may take; None: as long as it likes."""
+    match record:
+        case r.Opinion():
+            return policy.sign_off.second_line.answer_within_hours
+        case r.Determination() | r.Receipt():
+            return policy.sign_off.answer_within_hours
+        case _:
+            return None
+
+
+def check_in_time(state: LedgerState, record: r.Answer, policy: Policy) -> None:
+    """Refuse what was said before the record was written, or after the policy's time."""
+    begun, hours = state.get(record.about.record).at, hours_for(record, policy)
+    until = begun + timedelta(hours=hours) if hours is not None else None
+    if record.signed_at < begun or (until is not None and record.signed_at > until):
+        window = f"{begun:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S}" if until else "after it"
+        raise Refused(
+            "signature_out_of_time",
+            f"The {record.office} answered at {record.signed_at:%Y-%m-%d %H:%M:%S}, outside the "
+            f"time of {short(record.about.record)} ({window}).",
+        )
+
+
+def check_person(state: LedgerState, record: r.Answer, rules: Rules) -> None:
+    """Refuse an author of what is judged, and a person who answers in two offices."""
+    holder, verdict = holder_of(state, record), verdict_of(state, record)
+    authors = authors_of(state, verdict, rules) if verdict else {}
+    if holder in authors and not isinstance(record, r.Revocation):
+        raise Refused(
+            "not_independent",
+            f"{holder} {authors[holder]} and may not judge it as {record.office}.",
+        )
+    if isinstance(record, r.Receipt | r.Revocation | r.DeletionAnswer):
+        return
+    for other in _judging(state, record.about.record):
+        if other.office != record.office and holder_of(state, other) == holder:
+            raise Refused(
+                "not_distinct",
+                f"{holder} has answered as {other.office} and may not answer as {record.office} "
+                "as well: they must be distinct people.",
+            )
+
+
+def _judging(state: LedgerState, about: Digest) -> list[r.Answer]:
+    """Every opinion and determination on a report or packet and on the report behind it."""
+    record = state.get(about)
+    places = [about, record.report.record] if isinstance(record, r.Packet) else [about]
+    return [
+        one
+        for place in places
+        for one in state.answers.get(place, {}).values()
+        if isinstance(one, r.Opinion | r.Determination)
+    ]
+
+
+def _check_first(state: LedgerState, record: r.Answer) -> None:
+    order = STRICTNESS[type(record)]
+    for one in state.answers.get(record.about.record, {}).values():
+        same = type(one) is type(record) and one.office == record.office
+        if isinstance(record, r.Receipt) and isinstance(one, r.Receipt):
+            same = same and one.notice == record.notice
+        if same and order.index(record.choice) <= order.index(one.choice):
+            raise Refused(
+                "answered_already",
+                f"The {record.office} has answered {one.choice!r} at {one.signed_at:%H:%M:%S}; "
+                f"{record.choice!r} is no stricter and changes nothing.",
+            )
+
+
+def _check_content(state: LedgerState, record: r.Answer, rules: Rules) -> None:
+    if isinstance(record, r.Determination):
+        _check_determination(state, record, rules)
+    if isinstance(record, r.Receipt):
+        (notice,) = [one for one in rules.policy.notices if one.id == record.notice]
+        if notice.approval and record.choice == "received":
+            raise Refused(
+                "approval_needed",
+                f"{notice.id} ({notice.clause}) asks for approval; being told is not enough.",
+            )
+
+
+def _check_determination(state: LedgerState, record: r.Determination, rules: Rules) -> None:
+    policy, report = rules.policy, state.report_of(record.about.record)
+    verdict = state.expect(report.verdict.record, r.Verdict)
+    conditional = {one.id for one in policy.notices if one.condition is not None}
+    unknown = sorted(set(record.not_applicable) - conditional)
+    if unknown:
+        raise Refused(
+            "not_offered",
+            f"{unknown} are no conditional notices of {policy.id} (expected some of "
+            f"{sorted(conditional)}): what always applies cannot be waived.",
+        )
+    responses = {one.id: one for one in offered(policy, verdict.decision.recommendation)}
+    if record.response is not None and record.response not in responses:
+        raise Refused(
+            "not_offered",
+            f"{record.response!r} is no response to {verdict.decision.recommendation} (expected "
+            f"one of {sorted(responses)}).",
+        )
+    if record.choice is Choice.BELOW:
+        _check_below(verdict, policy)
+
+
+def _check_below(verdict: r.Verdict, policy: Policy) -> None:
+    rule = policy.sign_off.below_recommendation
+    demanding = [line for line in verdict.decision.red_lines if line.demands]
+    if not demanding:
+        raise Refused("not_offered", "The recommendation is to continue; nothing is below that.")
+    fixed = [one for one in demanding if rule is None or one.status not in rule.statuses]
+    if fixed:
+        clause = rule.clause if rule else f"{policy.id} {policy.version} has no such rule"
+        raise Refused(
+            "below_not_allowed",
+            f"{', '.join(f'{one.red_line} is {one.status}' for one in fixed)}: officers may not "
+            f"determine less than the recommendation ({clause}).",
+        )
