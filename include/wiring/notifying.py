@@ -204,8 +204,10 @@ def _slack(connection: Any, message: Message) -> Iterator[Send]:
 def _post(connection: Any, message: Message) -> Iterator[Send]:
     """No redirect is followed: it would turn the POST into a GET whose 200 means nothing."""
     from airflow.providers.http.notifications.http import HttpNotifier
+    from airflow.sdk.log import mask_secret
 
     endpoint = _of_extra(connection, "endpoint")
+    mask_secret(endpoint)  # the hook writes it into the task's log when nobody listens
     secure = str(connection.host).startswith("https://") or connection.schema == "https"
     if connection.conn_type == "https" and not secure:
         raise InvalidDocument(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.secrets import BaseSecretsBackend
 
+from include.wiring.delivery_faults import what_happened
 from include.wiring.notifying import Delivery, Message, Patience, deliver, needs_another_try
 from tests.support.sinks import http_sink, smtp_sink
 
@@ -239,6 +241,105 @@ def test_nobody_listening_is_said_so(connect: Connect, unused_tcp_port: int, cha
     connect(**settings(unused_tcp_port))
     problem = the_problem(deliver(NOTICE, patience=QUICK), channel)
     assert "ConnectionRefusedError: Connection refused" in problem
+
+
+@pytest.mark.parametrize("channel", ["slack", "webhook"])
+def test_a_server_that_hangs_up_is_tried_as_often_as_was_said(
+    connect: Connect, channel: str
+) -> None:
+    with http_sink(0) as sink:
+        connect(**(slack_to if channel == "slack" else hook_to)(sink.port))
+        assert "without response" in the_problem(deliver(NOTICE, patience=QUICK), channel)
+    assert len(sink.posts) == 3
+
+
+def test_a_connection_cannot_turn_a_refusal_into_a_delivery(connect: Connect) -> None:
+    with http_sink(500) as sink:
+        connect(**hook_to(sink.port, extra={"endpoint": HOOK, "check_response": False}))
+        assert "500" in the_problem(deliver(NOTICE, patience=QUICK), "webhook")
+
+
+def test_the_path_of_a_webhook_is_masked_in_the_log_of_a_task(
+    connect: Connect, unused_tcp_port: int
+) -> None:
+    from airflow.sdk.log import redact
+
+    own = "/named-nowhere-else-4711"
+    connect(**hook_to(unused_tcp_port, extra={"endpoint": own}))
+    deliver(NOTICE, patience=QUICK)
+    assert (
+        redact(f"Max retries exceeded with url: {own} (") == "Max retries exceeded with url: *** ("
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"failed: https://127.0.0.1/inbox/{'x' * 9}",
+        "Max retries exceeded with url: /somewhere/not-configured (Caused",
+        "hidden is zz9AAAAAAAAAAAAAAAAAAAAAAAAA",
+        f"hidden is {b64encode(f'redline-user:{PASSWORD}'.encode()).decode()}",
+        f"two\nlines {PASSWORD.upper()}",
+        "for redline-user",
+        "at " + HOOK.strip("/"),
+        "at " + HOOK.replace("/", "%2F"),
+    ],
+)
+def test_an_error_of_any_kind_is_told_without_what_the_connection_holds(words: str) -> None:
+    from airflow.sdk import Connection
+
+    held = hook_to(1, login="redline-user", password=PASSWORD)
+    told = what_happened(
+        RuntimeError(f"{words}; the rest"),
+        Connection.from_json(json.dumps(held), "redline_notify_board"),
+    )
+    assert_no_secret(told)
+    assert "<hidden>" in told
+    for gone in ("xxxxxxxxx", "/somewhere", "zz9AAA"):
+        assert gone not in told
+    assert told.startswith("RuntimeError: ")
+
+
+@pytest.mark.parametrize(
+    "form", ["p@ss 1", "p%40ss%201", "cEBzcyAx", "YWI6cEBzcyAx", "AGFiAHBAc3MgMQ=="]
+)
+def test_a_password_is_hidden_in_every_form_that_a_protocol_gives_it(form: str) -> None:
+    from airflow.sdk import Connection
+
+    held = Connection.from_json(json.dumps(mail_to(1, login="ab", password="p@ss 1")), "x")
+    assert what_happened(RuntimeError(f"not {form} !"), held) == "RuntimeError: not <hidden> !"
+
+
+class Denying(BaseSecretsBackend):
+    """A secrets backend that denies everything, as the execution API does for another team."""
+
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> None:
+        from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
+
+        raise AirflowSecretsBackendAccessDenied(f"no {conn_id}, {PASSWORD}")
+
+
+@pytest.fixture
+def denied(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An Airflow whose secrets backend denies every connection."""
+    from airflow.sdk.configuration import clear_secrets_backends_cache
+
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", f"{__name__}.Denying")
+    clear_secrets_backends_cache()
+    yield
+    clear_secrets_backends_cache()
+    monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("denied")
+def test_a_connection_that_is_denied_is_told_apart_from_a_missing_one() -> None:
+    found = deliver(NOTICE, patience=QUICK)
+    assert [one.address[-2:] for one in found] == ["rd", "_2", "_3"]
+    for one in found:
+        assert one.problem
+        assert "could not be read (AirflowSecretsBackendAccessDenied)" in one.problem
+        assert_no_secret(one.problem)
+    assert needs_another_try(found) is False
 
 
 def test_an_address_that_does_not_read_is_not_repeated(connect: Connect) -> None:

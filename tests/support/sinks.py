@@ -60,7 +60,7 @@ class Post:
 
 @dataclass(slots=True)
 class HttpSink:
-    """The statuses are used up in turn, the last one stays; `body` is the answer to all."""
+    """The statuses are used up in turn, the last one stays; 0 hangs up; `body` is the answer."""
 
     port: int
     statuses: list[int]
@@ -156,6 +156,8 @@ class HttpHandler(BaseHTTPRequestHandler):
     def answer(self, status: int) -> None:
         """With the body of the sink."""
         sink = self.server.sink
+        if status == 0:
+            return
         self.send_response(status)
         if 300 <= status < 400:
             self.send_header("Location", "/elsewhere")
