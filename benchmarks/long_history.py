@@ -29,12 +29,12 @@ from include.adapters.store import DirectoryStore, put_blob
 from include.rsp import records as r
 from include.rsp.adoption import offices_of
 from include.rsp.attestation import LedgerEntry, Predicate, statement
-from include.rsp.rules import Rules
 from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.decision import decide
 from include.rsp.reading import parse_record
 from include.rsp.results import BlobRef, ControlResult, EvaluationRun
+from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import KeyRole, OccasionKind, Outcome, ResultStatus

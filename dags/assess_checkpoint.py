@@ -7,9 +7,12 @@ id. By hand: trigger it with run_id, checkpoint_id and a reason (officer's discr
 assessment_id of one that was raised.
 
 **Reads and writes:** the checkpoint, the policy and suite in force; plan, preflight, result_set,
-preliminary, validation and verdict records, and what follows from the verdict.
+preliminary, validation and verdict records; the Capability Report, the packet, what people said of
+them, and the permit, the holds and the check of the stop that follow.
 
-**Where a human acts:** sign_off_as_rso and sign_off_as_ceo, when a required standard holds.
+**Where a human acts:** give_opinion_as_second_line, then sign_off_as_rso and sign_off_as_ceo (or
+the offices that the policy names), then confirm_receipt_as_board and others who have to be told
+first; answer_on_deletion_as_ciso and others where the policy asks it. Silence approves nothing.
 
 **If it fails:** no verdict means no permit: the trainer stops at its ceiling. An evaluation that
 fails rules nothing out. Clear the failed task; everything counted is used again. See
@@ -20,11 +23,13 @@ from __future__ import annotations
 
 from airflow.sdk import Param, PartitionedAssetTimetable, TriggerRule, dag, task
 
-from include.rsp.vocabulary import Outcome
+from include.rsp.vocabulary import Outcome, Scope
 from include.wiring import steps
 from include.wiring.assets import DUE_ASSESSMENTS
-from include.wiring.defaults import TASK_DEFAULTS, with_record_link
-from include.wiring.operators import EvaluateOperator, WaitForAcknowledgement, sign_off
+from include.wiring.defaults import TASK_DEFAULTS, step, with_record_link
+from include.wiring.hold_operators import VerifyStop, WaitForAcknowledgement
+from include.wiring.operators import EvaluateOperator
+from include.wiring.people import determine
 
 
 @dag(
@@ -78,40 +83,29 @@ def assess_checkpoint() -> None:
     screened >> preliminary >> evaluated_further >> validate
 
     decided = "{{ ti.xcom_pull(task_ids='verdict', key='verdict') }}"
-    permit = with_record_link(
-        task(steps.request_permit, task_id=Outcome.CONTINUE.value)(assessment_id=key)
+    going = step(steps.go_on, branch=True, task_id=Outcome.CONTINUE.value)(
+        assessment_id=key, otherwise=steps.WRITE_REPORT
     )
-    judged = with_record_link(
-        task.branch(steps.judge_safeguards, task_id=Outcome.VERIFY_SAFEGUARDS.value)(
-            verdict=decided, otherwise=Outcome.PAUSE.value
-        )
+    judged = step(steps.judge_safeguards, branch=True, task_id=Outcome.VERIFY_SAFEGUARDS.value)(
+        verdict=decided, otherwise=Outcome.PAUSE.value
     )
-    packet = with_record_link(
-        task(steps.close_packet, multiple_outputs=False)(
-            judgement="{{ ti.xcom_pull(task_ids='verify_safeguards', key='judgement') }}",
-            verdict=decided,
-        )
-    )
-    rso, ceo = (sign_off(one, packet_task=steps.CLOSE_PACKET) for one in ("rso", "ceo"))
-    released = with_record_link(
-        task(steps.release, task_id="release_under_safeguards")(
-            packet="{{ ti.xcom_pull(task_ids='close_packet')['packet'] }}",
-            answers={"rso": rso.output, "ceo": ceo.output},
-        )
-    )
-    hold = with_record_link(
-        task(
-            steps.pause,
-            task_id=Outcome.PAUSE.value,
-            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
-        )(verdict=decided)
-    )
+    hold = step(
+        steps.pause,
+        task_id=Outcome.PAUSE.value,
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+    )(verdict=decided)
     waited = WaitForAcknowledgement(task_id="wait_for_acknowledgement", hold=hold)
-    stopped = with_record_link(task(steps.verify_stop, multiple_outputs=False)(hold=hold))
+    stopped = VerifyStop(task_id="verify_stop", hold=hold)
+    report, _ = determine(
+        verdict=decided,
+        judgement="{{ ti.xcom_pull(task_ids='verify_safeguards', key='judgement') or '' }}",
+        purpose=Scope.TRAINING.value,
+        responses=True,
+    )
 
-    verdict >> [permit, judged, hold]
-    judged >> [packet, hold]
-    packet >> rso >> ceo >> released
+    verdict >> [going, judged, hold]
+    judged >> hold
+    [going, judged, hold] >> report
     hold >> waited >> stopped
 
 

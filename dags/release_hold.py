@@ -4,22 +4,25 @@
 
 **Runs when:** by hand, with the run_id of the held run and a reason.
 
-**Reads and writes:** the hold, its verdict and the evidence for the required standard;
-safeguards_judgement, packet and determination records, and the permit that ends the hold.
+**Reads and writes:** the hold, the newest verdict and the evidence for the required standard;
+safeguards judgement, Capability Report, packet, what people said of it, and the permit that ends
+the hold.
 
-**Where a human acts:** sign_off_as_rso and sign_off_as_ceo, each signing the packet with the own
-key. Silence leaves the hold in force.
+**Where a human acts:** give_opinion_as_second_line, sign_off_as_rso and sign_off_as_ceo (or the
+offices that the policy names), confirm_receipt_as_board and others who have to be told first.
+Silence leaves the hold in force.
 
 **If it fails:** the hold stands. See docs/runbooks/release_hold.md.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Param, dag
 
+from include.rsp.vocabulary import Scope
 from include.wiring import steps
-from include.wiring.defaults import TASK_DEFAULTS, with_record_link
-from include.wiring.operators import sign_off
+from include.wiring.defaults import TASK_DEFAULTS, step
+from include.wiring.people import determine
 
 
 @dag(
@@ -35,30 +38,19 @@ from include.wiring.operators import sign_off
     tags=["redline", "decision"],
 )
 def release_hold() -> None:
-    """Judge the standard anew, let the officers sign, and ask the notary."""
-    found = with_record_link(task(steps.find_hold, multiple_outputs=True)())
-    judged = with_record_link(
-        task.branch(steps.judge_safeguards, task_id="verify_safeguards")(
-            verdict=found["verdict"], otherwise=steps.HOLD_STANDS
-        )
+    """Judge the standard anew, hear the second line, let the officers sign, ask the notary."""
+    found = step(steps.find_hold, multiple_outputs=True)()
+    judged = step(steps.judge_safeguards, branch=True, task_id="verify_safeguards")(
+        verdict=found["verdict"], otherwise=steps.HOLD_STANDS
     )
-    stands = with_record_link(task(steps.hold_stands)(verdict=found["verdict"]))
-    packet = with_record_link(
-        task(steps.close_packet, multiple_outputs=False)(
-            judgement="{{ ti.xcom_pull(task_ids='verify_safeguards', key='judgement') }}",
-            verdict=found["verdict"],
-            training_run=found["run_id"],
-        )
+    stands = step(steps.hold_stands)(verdict=found["verdict"])
+    report, _ = determine(
+        verdict=found["verdict"],
+        judgement="{{ ti.xcom_pull(task_ids='verify_safeguards', key='judgement') }}",
+        purpose=Scope.TRAINING.value,
+        responses=False,
     )
-    rso, ceo = (sign_off(one, packet_task=steps.CLOSE_PACKET) for one in ("rso", "ceo"))
-    released = with_record_link(
-        task(steps.release)(
-            packet="{{ ti.xcom_pull(task_ids='close_packet')['packet'] }}",
-            answers={"rso": rso.output, "ceo": ceo.output},
-        )
-    )
-    judged >> [packet, stands]
-    packet >> rso >> ceo >> released
+    judged >> [report, stands]
 
 
 release_hold()

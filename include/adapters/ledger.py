@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -19,6 +21,7 @@ from include.rsp.records import Envelope, Record, Refusal, TrustRoot
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
+T = TypeVar("T")
 LEDGER = "ledger"
 RECORDS = "records"
 
@@ -173,6 +176,31 @@ def wait_for(
             raise NotaryUnreachable(
                 f"The notary has not answered record {digest} within {seconds:g} s (ledger at "
                 f"{state.length} entries in {reader.store.uri}). Is it running? `rsp status` tells."
+            )
+        time.sleep(0.02)
+
+
+def wait_until(
+    reader: LedgerReader,
+    found: Callable[[LedgerState], T | None],
+    *,
+    seconds: float,
+    what: str,
+) -> T:
+    """What `found` finds in the ledger, once it does.
+
+    Raises:
+        NotaryUnreachable: it did not in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        there = found(reader.refresh())
+        if there is not None:
+            return there
+        if time.monotonic() > deadline:
+            raise NotaryUnreachable(
+                f"Within {seconds:g} s the notary has not written {what} ({reader.store.uri}). Is "
+                "it running? `rsp status` tells."
             )
         time.sleep(0.02)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from include.cli import adoption, decide, replay, report, stack
+from include.cli import adoption, decide, people, permit, replay, report, stack
 from include.cli import policy as policy_commands
 from include.cli.opened import caller, ledger_of, record_named
 from include.rsp.errors import InvalidDocument, RedlineError
@@ -33,6 +33,9 @@ app.command("backtest")(adoption.backtest_command)
 app.command("approve")(adoption.approve)
 policy_commands.app.command("propose")(adoption.propose)
 app.command("replay")(replay.replay)
+app.add_typer(permit.app, name="permit")
+app.command("packet")(people.packet)
+app.command("sign")(people.sign)
 app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("status")(stack.status)
@@ -133,43 +136,6 @@ def show(
     if not as_json:
         typer.echo(f"# {found}, entry {state.index_of[found]}")
     typer.echo(json.dumps(record.model_dump(mode="json"), indent=1))
-
-
-@app.command()
-def packet(
-    digest: Annotated[str, typer.Argument(help="the full digest, or its first digits")],
-    store: StoreOption = str(STORE),
-) -> None:
-    """Print the text of a packet or a policy review: all that its signers are shown."""
-    from include.adapters.store import get_blob
-    from include.rsp.records import Packet, PolicyReview
-
-    opened, state = ledger_of(store)
-    _, record = record_named(state, digest)
-    if not isinstance(record, Packet | PolicyReview):
-        raise InvalidDocument(f"{digest} is a {record.kind} (expected a packet or policy_review).")
-    typer.echo(get_blob(opened, record.document.blob).decode())
-
-
-@app.command()
-def sign(
-    packet: Annotated[str, typer.Option(help="the packet's full digest")],
-    key: Annotated[Path, typer.Option(help="your private key")],
-    office: Annotated[str, typer.Option(help="your office in the policy, for example rso")],
-    reason: Annotated[str, typer.Option(help="why")],
-    decision: Annotated[str, typer.Option(help="proceed or hold")] = "proceed",
-) -> None:
-    """Sign a packet with your own key; paste what is printed into the human task."""
-    from include.adapters.bootstrap import sign_determination
-    from include.adapters.signing import KeyFile
-
-    if decision not in {"proceed", "hold"}:
-        typer.echo(f"decision {decision!r} (expected proceed or hold)", err=True)
-        raise typer.Exit(3)
-    envelope = sign_determination(
-        KeyFile(key), packet, office=office, decision=decision, reason=reason, at=datetime.now(UTC)
-    )
-    typer.echo(envelope.model_dump_json())
 
 
 @evidence_app.command("add")

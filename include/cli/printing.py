@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from include.adapters.verification import Report
+from include.adapters.file_check import Report
 from include.rsp import records as r
 from include.rsp.canonical import short
 from include.rsp.state import LedgerState

@@ -40,6 +40,20 @@ def checked_identifier(text: str) -> str:
 Identifier = Annotated[str, AfterValidator(checked_identifier)]
 
 
+def checked_digest(text: str) -> str:
+    """The digest itself, if it is a whole one.
+
+    Raises:
+        InvalidDocument: it is not; a shortened one could stand for several things.
+    """
+    if not re.fullmatch(DIGEST_PATTERN, text):
+        raise InvalidDocument(
+            f"{text!r} is no full digest (expected sha256: and 64 hexadecimal digits). `rsp log` "
+            "and the human task show it."
+        )
+    return text
+
+
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time without a zone is ambiguous (expected UTC, e.g. …T12:00:00Z)")

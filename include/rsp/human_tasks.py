@@ -11,7 +11,7 @@ from include.rsp.vocabulary import Choice, View
 OPINION, DETERMINATION = "opinion", "determination"
 RECEIPT, DELETION = "receipt", "deletion_answer"
 TASKS = {
-    OPINION: "give_opinion_as_{}",
+    OPINION: "give_opinion_as_second_line",  # whatever the policy calls that office
     DETERMINATION: "sign_off_as_{}",
     RECEIPT: "confirm_receipt_as_{}",
     DELETION: "answer_on_deletion_as_{}",
@@ -35,6 +35,11 @@ WORDS: dict[str, dict[str, str]] = {
     DELETION: {"keep": "Keep the weights", "delete": "Delete the weights"},
 }
 SHOWN_DIGITS = 16
+SECOND_LINE = "second-line"
+SIGNERS = ("rso", "ceo", "governance-function")
+"""The offices whose sign-off has a task, in the order in which they can be asked."""
+TOLD = ("sag", "board", "ltbt")
+DELETERS = ("ciso", "ceo", "rso")
 
 
 def task_for(kind: str, office: str) -> str:

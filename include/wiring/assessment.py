@@ -16,6 +16,7 @@ from include.adapters.checkpoint_files import find, read_checked
 from include.adapters.evaluation import JobRequest
 from include.adapters.store import put_blob
 from include.rsp import records as r
+from include.rsp.authority import may_machine_determine
 from include.rsp.canonical import Digest, canonical_bytes, short
 from include.rsp.comparison import screening
 from include.rsp.decision import RedLineAssessment
@@ -235,6 +236,16 @@ def reach_verdict(desk: Desk, assessment_id: str) -> tuple[Digest, r.Verdict]:
         )
         known = desk.submit_counted(record, lambda now: now.assessments[assessment_id].verdict)
     return known, desk.state.expect(known, r.Verdict)
+
+
+def machine_may_go_on(desk: Desk, assessment_id: str) -> bool:
+    """Whether the policy lets a machine determine that training goes on after the verdict."""
+    state = desk.state
+    verdict = state.assessments[assessment_id].verdict
+    if verdict is None:
+        raise Refused("no_verdict", f"Assessment {assessment_id} has no verdict.")
+    rules = desk.rulebook.of_assessment(state, assessment_id)
+    return may_machine_determine(state, verdict, rules)
 
 
 def request_permit(desk: Desk, assessment_id: str) -> tuple[Digest, r.Permit]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import BaseOperator, BaseOperatorLink, XComArg
+from airflow.sdk import BaseOperator, BaseOperatorLink, XComArg, task
 
 OWNER = "redline"
 TASK_DEFAULTS: dict[str, Any] = {
@@ -35,3 +36,12 @@ def with_record_link(arg: XComArg) -> XComArg:
     """Let a task show the link to its record in the UI."""
     arg.operator.operator_extra_links = (RecordLink(),)
     return arg
+
+
+def step(
+    body: Callable[..., Any], *, branch: bool = False, **arguments: Any
+) -> Callable[..., XComArg]:
+    """A task with that body, which links to its record; call it with the body's arguments."""
+    decorate: Any = task.branch if branch else task
+    made = decorate(body, **arguments)
+    return lambda **given: with_record_link(made(**given))

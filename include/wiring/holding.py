@@ -12,9 +12,8 @@ from datetime import datetime
 from include.adapters.heartbeats import look_at
 from include.adapters.ledger import wait_for
 from include.rsp import records as r
-from include.rsp.canonical import Digest, short
+from include.rsp.canonical import Digest, digest_of, short
 from include.rsp.errors import Refused
-from include.rsp.oversight import why_not_settled
 from include.rsp.standstill import look_from
 from include.rsp.vocabulary import Scope
 from include.wiring.desk import Desk
@@ -120,8 +119,21 @@ def escalations_of(desk: Desk, hold: Digest) -> dict[Digest, r.Escalation]:
     }
 
 
-def is_settled(desk: Desk, hold: Digest) -> bool:
-    """Whether the hold is shown to be obeyed, or is over."""
+def to_verify(desk: Desk) -> list[Digest]:
+    """The training holds that were acknowledged and not looked at since, once the grace is over."""
+    state, now = desk.state, desk.now()
+    return [
+        digest
+        for run in state.runs.values()
+        for digest in run.held(Scope.TRAINING)
+        if digest in run.acknowledgements
+        and not _looked_at_since(desk, digest)
+        and now >= when_to_look(desk, digest)
+    ]
+
+
+def _looked_at_since(desk: Desk, hold: Digest) -> bool:
     state = desk.state
-    run = state.runs[state.expect(hold, r.Hold).run_id]
-    return hold not in run.holds_in_force or why_not_settled(state, run, hold) is None
+    answered = digest_of(state.runs[state.expect(hold, r.Hold).run_id].acknowledgements[hold])
+    checks = state.stop_checks.get(hold, {})
+    return any(state.index_of[one] > state.index_of[answered] for one in checks)

@@ -1,4 +1,4 @@
-"""The operators that wait: for an evaluation, for a trainer, for a person. None holds a slot."""
+"""The operators that wait for an evaluation, or for the offices. None holds a slot."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import BaseOperator, Param
+from airflow.sdk import BaseOperator
 
 from include.wiring import steps
 from include.wiring.defaults import RecordLink
 from include.wiring.errors import as_airflow
 from include.wiring.settings import Settings
-from include.wiring.triggers import (
-    AcknowledgementTrigger,
-    ApprovalsTrigger,
-    EvaluationTrigger,
-)
+from include.wiring.triggers import ApprovalsTrigger, EvaluationTrigger
 
 log = logging.getLogger("redline.operators")
 
@@ -79,38 +74,6 @@ class EvaluateOperator(BaseOperator):
         return digest
 
 
-class WaitForAcknowledgement(BaseOperator):
-    """Wait until the trainer has answered a hold, or until its time for that is up."""
-
-    template_fields: Sequence[str] = ("hold",)
-
-    def __init__(self, *, hold: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.hold = hold
-
-    @as_airflow
-    def execute(self, context: Any) -> bool:
-        """Wait in the triggerer."""
-        from include.rsp import records as r
-        from include.wiring import safeguarding
-
-        desk = steps.open_desk()
-        if safeguarding.is_acknowledged(desk, self.hold):
-            return True
-        until = desk.state.expect(self.hold, r.Hold).acknowledge_by.timestamp()
-        self.defer(
-            trigger=AcknowledgementTrigger(
-                store=Settings.from_environment().store, hold=self.hold, until=until
-            ),
-            method_name="resume",
-        )
-        return False
-
-    def resume(self, context: Any, event: dict[str, Any]) -> bool:
-        """Whether it came; `verify_stop` judges."""
-        return bool(event["acknowledged"])
-
-
 class WaitForApprovals(BaseOperator):
     """Wait until the offices have spoken on a review, without end: silence changes nothing."""
 
@@ -130,31 +93,3 @@ class WaitForApprovals(BaseOperator):
     def resume(self, context: Any, event: dict[str, Any]) -> bool:
         """`count_approvals` judges."""
         return bool(event["settled"])
-
-
-def sign_off(office: str, *, packet_task: str) -> HITLOperator:
-    """The human task in which one officer answers. It has no default and no time-out: silence
-    leaves the hold in force. Only the signature counts, and the notary checks it.
-    """
-    pulled = f"ti.xcom_pull(task_ids='{packet_task}')"
-    return HITLOperator(
-        task_id=f"sign_off_as_{office}",
-        subject=f"{office.upper()}: sign the packet {{{{ {pulled}['packet'] }}}}",
-        body=(
-            "Sign with your own key: `rsp sign --packet "
-            f"{{{{ {pulled}['packet'] }}}} --office {office} --key FILE --reason TEXT` and paste "
-            "what it prints. "
-            f"An answer without a signature is no approval.\n\n{{{{ {pulled}['text'] }}}}"
-        ),
-        options=[steps.PROCEED, steps.HOLD],
-        params={
-            "signature": Param(
-                None,
-                type=["null", "string"],
-                minLength=3,
-                title="Signature (the envelope printed by rsp sign)",
-            )
-        },
-        assigned_users=[{"id": office, "name": office}],
-        retries=2,  # after a fault between question and answer the person is asked again
-    )

@@ -30,6 +30,17 @@ def judge(desk: Desk, verdict: Digest) -> tuple[Digest, r.SafeguardsJudgement]:
     return digest, desk.state.expect(digest, r.SafeguardsJudgement)
 
 
+def people_may_go_on(desk: Desk, judgement: r.SafeguardsJudgement) -> bool:
+    """Whether there is anything by which people can let something go on."""
+    state = desk.state
+    verdict = state.expect(judgement.verdict.record, r.Verdict)
+    rules = desk.rulebook.of_assessment(state, verdict.assessment_id)
+    below = rules.policy.sign_off.below_recommendation
+    demanding = [line for line in verdict.decision.red_lines if line.demands]
+    overruled = below is not None and all(line.status in below.statuses for line in demanding)
+    return judgement.holds or not demanding or overruled
+
+
 def shortfalls(judgement: r.SafeguardsJudgement) -> list[str]:
     """Every criterion that is not met, with the reason."""
     return [

@@ -7,7 +7,6 @@ Arguments and results are plain JSON: identifiers and digests only.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("redline.steps")
 
 ASSESSMENT = "assessment_id"
-CLOSE_PACKET = "close_packet"
+JUDGEMENT = "judgement"
+WRITE_REPORT = "write_report"
 HOLD_STANDS = "hold_stands"
-PROCEED, HOLD = "Proceed", "Hold"
 
 
 def open_desk() -> Desk:
@@ -163,26 +162,32 @@ def verdict(assessment_id: str) -> str:
 
 
 @as_airflow
-def request_permit(assessment_id: str) -> str:
-    """Ask the notary for the permit that follows from a verdict to continue."""
+def go_on(assessment_id: str, otherwise: str) -> str | None:
+    """Ask the notary for the permit, where the policy lets a machine continue; else ask people."""
     from include.wiring import assessment
 
-    digest, permit = assessment.request_permit(open_desk(), assessment_id)
+    desk = open_desk()
+    if not assessment.machine_may_go_on(desk, assessment_id):
+        log.info("people have to determine this: see %s", otherwise)
+        show(desk.state.assessments[assessment_id].verdict or "")
+        return otherwise
+    digest, permit = assessment.request_permit(desk, assessment_id)
     log.info(
         "permit %s: next due at %.4g FLOP, ceiling %.4g FLOP, until %s",
         digest, permit.due_flop, permit.ceiling_flop, permit.expires_at,
     )  # fmt: skip
     show(digest)
-    return digest
+    return None
 
 
 @as_airflow
 def judge_safeguards(verdict: str, otherwise: str) -> str:
-    """Judge the required standards; go to the packet if they hold, else to `otherwise`.
+    """Judge the required standards; go to the report if there is something that people can let go
+    on by, else to `otherwise`.
 
-    A verdict that rules everything out requires none: only the signatures are still needed.
+    That is: the standards hold, the verdict rules everything out, or the policy lets officers go
+    below the recommendation.
     """
-    from include.rsp import records as r
     from include.wiring import safeguarding
 
     desk = open_desk()
@@ -190,84 +195,43 @@ def judge_safeguards(verdict: str, otherwise: str) -> str:
     for line in safeguarding.shortfalls(judgement):
         log.warning("%s", line)
     show(digest)
-    get_current_context()["ti"].xcom_push(key="judgement", value=digest)
-    about = desk.state.expect(verdict, r.Verdict)
-    ruled_out = about.decision.recommendation is Outcome.CONTINUE
-    return CLOSE_PACKET if judgement.holds or ruled_out else otherwise
-
-
-@as_airflow
-def close_packet(judgement: str, verdict: str, training_run: str | None = None) -> dict[str, str]:
-    """Close the packet that the officers are shown.
-
-    `training_run` is not called `run_id`: Airflow would fill that with the DAG run's.
-    """
-    from include.wiring import safeguarding
-
-    desk = open_desk()
-    if training_run is None:
-        hold, _ = safeguarding.hold_of_verdict(desk, verdict)
-    else:
-        hold, _ = safeguarding.hold_in_force(desk, training_run)
-    digest, text = safeguarding.close_packet(desk, judgement, hold, author=desk.author)
-    show(digest)
-    return {"packet": digest, "text": text}
-
-
-@as_airflow
-def release(packet: str, answers: Mapping[str, Mapping[str, Any]]) -> str:
-    """Bring in the signatures and ask for the permit that ends the hold."""
-    from include.wiring import safeguarding
-
-    desk = open_desk()
-    signed = {
-        office: (answer.get("params_input") or {}).get("signature")
-        if answer.get("chosen_options") == [PROCEED]
-        else None
-        for office, answer in answers.items()
-    }
-    digest, permit = safeguarding.release(desk, packet, signed)
-    log.info("permit %s ends the hold, ceiling %.4g FLOP", digest, permit.ceiling_flop)
-    show(digest)
-    return digest
+    get_current_context()["ti"].xcom_push(key=JUDGEMENT, value=digest)
+    return WRITE_REPORT if safeguarding.people_may_go_on(desk, judgement) else otherwise
 
 
 @as_airflow
 def pause(verdict: str) -> str:
     """Show the hold that the notary ordered when it chained the verdict."""
-    from include.wiring import safeguarding
+    from include.wiring import holding
 
-    digest, hold = safeguarding.hold_of_verdict(open_desk(), verdict)
+    digest, hold = holding.hold_of_verdict(open_desk(), verdict)
     log.warning("run %s is held: %s", hold.run_id, hold.reason)
     show(digest)
     return digest
 
 
 @as_airflow
-def verify_stop(hold: str) -> dict[str, Any]:
-    """Verify that the run stands still."""
-    from include.wiring import safeguarding
+def find_hold() -> dict[str, str]:
+    """Find the hold that is to be released, and the verdict behind it."""
+    from include.wiring import holding
 
-    found = safeguarding.verify_stop(open_desk(), hold)
-    log.info("stopped at step %s: %s", found["last_step"], found["state"])
-    show(hold)
-    return found
+    run_id = str(get_current_context()["params"]["run_id"])
+    desk = open_desk()
+    digest, hold = holding.hold_in_force(desk, run_id)
+    log.info("hold %s of %s: %s", digest, run_id, hold.reason)
+    show(digest)
+    return {"hold": digest, "verdict": holding.newest_verdict(desk, run_id)}
 
 
 @as_airflow
-def find_hold() -> dict[str, str]:
-    """Find the hold that is to be released, and the verdict behind it."""
-    from include.wiring import safeguarding
+def find_verdict() -> dict[str, str]:
+    """Find the newest verdict on the checkpoint that is to be deployed."""
+    from include.wiring import deploying
 
-    run_id = str(get_current_context()["params"]["run_id"])
-    digest, hold = safeguarding.hold_in_force(open_desk(), run_id)
-    log.info("hold %s of %s: %s", digest, run_id, hold.reason)
+    params = get_current_context()["params"]
+    digest = deploying.verdict_on(open_desk(), str(params["run_id"]), str(params["checkpoint_id"]))
     show(digest)
-    return {
-        "run_id": run_id,
-        "hold": digest,
-        "verdict": safeguarding.newest_verdict(open_desk(), run_id),
-    }
+    return {"verdict": digest}
 
 
 @as_airflow

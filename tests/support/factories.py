@@ -39,13 +39,26 @@ def toy_suite(change: Callable[[dict[str, Any]], None] | None = None) -> Suite:
     return read_suite(changed(SUITE_BYTES, change), where="test suite")
 
 
-def changed(content: bytes, change: Callable[[dict[str, Any]], None] | None) -> bytes:
-    """YAML after a change to the plain data in it."""
-    if change is None:
+def changed(content: bytes, *changes: Callable[[dict[str, Any]], None] | None) -> bytes:
+    """YAML after changes to the plain data in it."""
+    if not any(changes):
         return content
     plain = yaml.safe_load(content)
-    change(plain)
+    for change in changes:
+        if change is not None:
+            change(plain)
     return yaml.safe_dump(plain).encode()
+
+
+def with_deletion(plain: dict[str, Any]) -> None:
+    """Give the policy a response that locks the weights and asks whether to delete them."""
+    plain["responses"] = [
+        {
+            "id": "delete", "kind": "consider_deletion", "clause": "toylab 7", "after": "pause",
+            "condition": "it is too dangerous", "actions": ["lock_weights", "consider_deletion"],
+            "people": ["ceo"], "resume_when": None,
+        }
+    ]  # fmt: skip
 
 
 def with_preliminary(plain: dict[str, Any]) -> None:

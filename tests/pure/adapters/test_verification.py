@@ -13,15 +13,19 @@ from include.adapters.store import DirectoryStore
 from include.adapters.verification import Report, verify_store
 from include.cli.main import app
 from include.rsp import records as r
-from include.wiring import assessment, safeguarding
+from include.rsp.canonical import digest_of
+from include.wiring import assessment, holding, telling
+from include.wiring.notifying import Delivery
 from tests.support.factories import (
     POLICY_BYTES,
     SUITE_BYTES,
     X,
     changed,
     with_a_screening_test,
+    with_deletion,
     with_preliminary,
 )
+from tests.support.people import determine, packet_on, permit_on, say, sign_all
 from tests.support.world import World
 
 
@@ -32,7 +36,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     world = World(
         tmp_path_factory.mktemp("story"),
-        policy=changed(POLICY_BYTES, with_preliminary),
+        policy=changed(POLICY_BYTES, with_preliminary, with_deletion),
         suite=changed(SUITE_BYTES, with_a_screening_test),
     )
     gate = world.gate()
@@ -41,11 +45,22 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     verdict = world.assess(4, addition=190)
     hold = gate.may_continue(X).hold
     assert hold is not None
+    world.pass_time(seconds=61)
     gate.acknowledge(hold, state="saved", last_step=70, last_flop=1, last_checkpoint=None)
+    world.pass_time(seconds=5)
+    holding.verify_stop(world.desk, hold.digest)
     world.add_evidence()
+    stricter = packet_on(world, verdict)
+    determine(world, stricter, "rso", "stricter", response="delete")
+    say(world, "deletion_answer", stricter, "ceo", "keep")
     packet = packet_on(world, verdict)
     sign_all(world, packet)
-    permit_on(world, packet)
+    telling.record_delivery(
+        world.desk, telling.notices_on(world.desk, packet)[0],
+        [Delivery("none", "redline_notify_board", delivered=False, problem="no connection")],
+    )  # fmt: skip
+    permit = permit_on(world, packet)
+    say(world, "revocation", digest_of(permit), "rso", "revoke")
     world.restate(100)
     world.publish(4.5).joinpath("weights.npz").unlink()
     from include.wiring import registration

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from include.cli import main as command
 from include.cli.main import app
+from include.rsp.errors import InvalidDocument
 from include.wiring import signing_off
 from tests.support.people import packet_on
 from tests.support.world import World
@@ -68,16 +69,19 @@ def test_what_rsp_sign_prints_is_what_the_human_task_takes(world: World) -> None
     assert text.strip() in shown.output
     key = str(world.folders.officer("rso"))
     printed = run(
-        app, ["sign", "--packet", packet, "--key", key, "--office", "rso", "--reason", "it holds"]
+        app,
+        ["sign", "--about", packet, "--key", key, "--office", "rso", "--reason", "it holds"]
+        + ["--answer", "accept_recommendation"],
     )
     assert printed.exit_code == 0
     assert json.loads(printed.output)["payloadType"] == "application/vnd.in-toto+json"
     wrong = run(
         app,
-        ["sign", "--packet", packet, "--key", key, "--office", "rso", "--reason", "x"]
-        + ["--decision", "maybe"],
+        ["sign", "--about", packet, "--key", key, "--office", "rso", "--reason", "x"]
+        + ["--answer", "maybe"],
     )
-    assert wrong.exit_code == 3
+    assert isinstance(wrong.exception, InvalidDocument)
+    assert "accept_recommendation" in str(wrong.exception)
 
 
 def test_log_and_show_find_a_record(world: World) -> None:

@@ -21,8 +21,15 @@ from tests.support.factories import (
 
 FAR = {"rule_out": 1.2, "rule_in": 1.2, "buffer": 0.1}
 DEADLINE = {"id": "soon", "clause": "1", "text": "x", "within": {"amount": 1, "unit": "days"}}
-NOTICE = {"id": "tell", "clause": "1", "to": ["board"], "event": "verdict", "before_permit": True}
+NOTICE = {
+    "id": "tell",
+    "clause": "1",
+    "to": ["regulator"],
+    "event": "verdict",
+    "before_permit": True,
+}
 RESPONSE = {
+    "kind": "await_next_level",
     "id": "act", "clause": "1", "after": "pause", "condition": None, "actions": ["pause"],
     "resume_when": None,
 }  # fmt: skip

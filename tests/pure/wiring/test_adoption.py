@@ -14,10 +14,10 @@ from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.adoption import blockers
 from include.rsp.adoption_records import ApprovalPart, Fate
-from include.rsp.rules import Rules
 from include.rsp.errors import Refused
+from include.rsp.rules import Rules
 from include.rsp.vocabulary import Outcome
-from include.wiring import adopting, assessment, registration, safeguarding, signing_off
+from include.wiring import adopting, assessment, registration
 from tests.support.factories import (
     POLICY_BYTES,
     SUITE_BYTES,
@@ -37,7 +37,7 @@ def version(plain: dict[str, Any]) -> None:
 def consulting(plain: dict[str, Any]) -> None:
     """Two propose, one is consulted, one approves, and it has to be public before."""
     plain["governance"] |= {
-        "roles": ["rso", "ceo", "board", "ltbt"],
+        "roles": ["rso", "ceo", "board", "ltbt", "second-line"],
         "propose": ["rso", "ceo"],
         "approve": ["board"],
         "consult": ["ltbt"],
@@ -252,11 +252,14 @@ def test_nothing_is_proposed_by_what_is_in_force(world: World) -> None:
 def test_an_office_without_a_key_blocks_the_version(world: World) -> None:
     def with_board(plain: dict[str, Any]) -> None:
         version(plain)
-        plain["governance"] |= {"roles": ["rso", "ceo", "board"], "approve": ["board"]}
+        plain["governance"] |= {
+            "roles": ["rso", "ceo", "second-line", "board", "ltbt"],
+            "approve": ["ltbt"],
+        }
 
     review = world.propose(changed(POLICY_BYTES, with_board))
     found = world.state.expect(review, r.PolicyReview).findings
-    assert found.blockers == ["the office board has no key in the trust root, so it can never sign"]
+    assert found.blockers == ["the office ltbt has no key in the trust root, so it can never sign"]
     world.approve_all(review)
     assert code_of(lambda: adopting.is_approved(world.desk, review)) == "blocked"
     assert code_of(lambda: adopting.put_into_force(world.desk, review)) == "blocked"

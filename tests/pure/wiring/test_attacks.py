@@ -23,16 +23,8 @@ from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome
-from include.wiring import assessment, registration, safeguarding, signing_off
-from tests.pure.wiring.test_notary_refusals import (
-    ask,
-    closed_packet,
-    hold_of,
-    refused,
-    released,
-    signed,
-    verdict_of,
-)
+from include.wiring import assessment, registration, signing_off
+from tests.pure.wiring.test_notary_refusals import ask, hold_of, refused, released
 from tests.support.factories import (
     ADDITION,
     CHECKPOINT,
@@ -46,7 +38,7 @@ from tests.support.factories import (
     toy_policy,
     toy_suite,
 )
-from tests.support.people import packet_on, permit_on, sign_all
+from tests.support.people import determine, newest_verdict, packet_on, permit_on, sign_all
 from tests.support.world import RUN, World
 
 
@@ -133,21 +125,23 @@ def test_an_occasion_under_a_chosen_id_is_refused(world: World) -> None:
 
 def test_evidence_that_refutes_after_the_judgement_keeps_the_hold(held: World) -> None:
     held.add_evidence()
-    packet = closed_packet(held)
+    packet = packet_on(held)
+    sign_all(held, packet)
     given = released(held, packet)
     held.pass_time(seconds=2)
     held.add_evidence(shows=False)
     given["seen_index"] = held.state.length - 1
-    refused(held, "safeguards_stale", verdict_of(held), **given)
+    refused(held, "safeguards_stale", newest_verdict(held), **given)
 
 
 def test_a_later_signature_to_hold_cannot_be_left_out(held: World) -> None:
     held.add_evidence()
-    packet = closed_packet(held)
+    packet = packet_on(held)
+    sign_all(held, packet)
     given = released(held, packet)
     held.pass_time(seconds=2)
-    signed(held, packet, rso="hold")
-    refused(held, "signed_to_hold", verdict_of(held), **given)
+    determine(held, packet, "rso", "stricter")
+    refused(held, "signed_to_hold", newest_verdict(held), **given)
 
 
 def test_post_dated_evidence_is_refused(world: World) -> None:
@@ -172,7 +166,9 @@ def test_a_decision_dated_back_is_refused(world: World) -> None:
 
 def test_a_permit_on_safeguards_ends_with_their_evidence(held: World) -> None:
     held.add_evidence(collected_at=held.now - timedelta(days=7) + timedelta(hours=2))
-    permit = ask(held, verdict_of(held), **released(held, closed_packet(held)))
+    packet = packet_on(held)
+    sign_all(held, packet)
+    permit = ask(held, newest_verdict(held), **released(held, packet))
     assert permit.expires_at == held.now + timedelta(hours=2)
     held.pass_time(hours=2)
     assert held.gate().may_continue(4.5 * X).code == "lease_expired"

@@ -183,7 +183,10 @@ def test_a_standard_that_a_standing_rule_asks_for_waits_for_the_next_red_lines_a
         if world.state.occasion(one).run_id == OTHER
     ]
     world.evaluate(key)
-    assert assessment.reach_verdict(world.desk, key)[1].decision.recommendation is Outcome.CONTINUE
+    verdict, found = assessment.reach_verdict(world.desk, key)
+    assert found.decision.recommendation is Outcome.CONTINUE
+    packet = packet_on(world, verdict)
+    sign_all(world, packet)
     with pytest.raises(Refused) as caught:
-        assessment.request_permit(world.desk, key)
+        permit_on(world, packet)
     assert caught.value.code == "next_level_unpublished"

@@ -8,9 +8,11 @@ import pytest
 
 from include.adapters.rederivation import derive_forecasts
 from include.rsp import records as r
-from include.rsp.rules import Rules
+from include.rsp.capability_report import Subject, report_markdown
 from include.rsp.forecast import FLAT_NOTE, Forecast
-from include.rsp.packet import forecast_row, packet_markdown
+from include.rsp.report_tables import forecast_row
+from include.rsp.rules import Rules
+from include.rsp.vocabulary import Scope
 from tests.support.factories import POLICY_BYTES, changed, toy_suite
 from tests.support.world import World
 
@@ -37,11 +39,16 @@ def rules_of(world: World) -> Rules:
     return rules
 
 
-def forecast_part(world: World, verdict: str) -> list[str]:
-    text = packet_markdown(
-        world.state, rules_of(world).policy,
-        verdict_digest=verdict, judgement_digest=None, hold_digest=None,
+def written(world: World, verdict: str) -> str:
+    about = Subject(
+        verdict=verdict, judgement=None, hold=None, purpose=Scope.TRAINING, asked_by="a test",
+        asked_because=None,
     )  # fmt: skip
+    return report_markdown(world.state, rules_of(world), about)
+
+
+def forecast_part(world: World, verdict: str) -> list[str]:
+    text = written(world, verdict)
     part = text.partition("## Forecast")[2].partition("\n## ")[0]
     return [line for line in part.splitlines() if line.startswith("|")][2:]
 
@@ -103,8 +110,5 @@ def test_a_verdict_without_any_forecast_is_not_silent(world: World) -> None:
     digest = world.assess(1)
     bare = world.state.expect(digest, r.Verdict).model_copy(update={"forecasts": []})
     world.state.records[digest] = bare
-    text = packet_markdown(
-        world.state, rules_of(world).policy,
-        verdict_digest=digest, judgement_digest=None, hold_digest=None,
-    )  # fmt: skip
+    text = written(world, digest)
     assert "None was made, for no red line. That is no headroom." in text

@@ -1,0 +1,61 @@
+"""Whether what a person said is something that the policy offers (DESIGN I5)."""
+
+from __future__ import annotations
+
+from include.rsp import records as r
+from include.rsp.errors import Refused
+from include.rsp.policy import Policy
+from include.rsp.responses import offered
+from include.rsp.rules import Rules
+from include.rsp.state import LedgerState
+from include.rsp.vocabulary import Choice
+
+
+def check_content(state: LedgerState, record: r.Answer, rules: Rules) -> None:
+    """Refuse a choice, response or waiver that is not offered; raises Refused."""
+    if isinstance(record, r.Determination):
+        _check_determination(state, record, rules)
+    if isinstance(record, r.Receipt):
+        (notice,) = [one for one in rules.policy.notices if one.id == record.notice]
+        if notice.approval and record.choice == "received":
+            raise Refused(
+                "approval_needed",
+                f"{notice.id} ({notice.clause}) asks for approval; being told is not enough.",
+            )
+
+
+def _check_determination(state: LedgerState, record: r.Determination, rules: Rules) -> None:
+    policy, report = rules.policy, state.report_of(record.about.record)
+    verdict = state.expect(report.verdict.record, r.Verdict)
+    conditional = {one.id for one in policy.notices if one.condition is not None}
+    unknown = sorted(set(record.not_applicable) - conditional)
+    if unknown:
+        raise Refused(
+            "not_offered",
+            f"{unknown} are no conditional notices of {policy.id} (expected some of "
+            f"{sorted(conditional)}): what always applies cannot be waived.",
+        )
+    responses = {one.id: one for one in offered(policy, verdict.decision.recommendation)}
+    if record.response is not None and record.response not in responses:
+        raise Refused(
+            "not_offered",
+            f"{record.response!r} is no response to {verdict.decision.recommendation} (expected "
+            f"one of {sorted(responses)}).",
+        )
+    if record.choice is Choice.BELOW:
+        _check_below(verdict, policy)
+
+
+def _check_below(verdict: r.Verdict, policy: Policy) -> None:
+    rule = policy.sign_off.below_recommendation
+    demanding = [line for line in verdict.decision.red_lines if line.demands]
+    if not demanding:
+        raise Refused("not_offered", "The recommendation is to continue; nothing is below that.")
+    fixed = [one for one in demanding if rule is None or one.status not in rule.statuses]
+    if fixed:
+        clause = rule.clause if rule else f"{policy.id} {policy.version} has no such rule"
+        raise Refused(
+            "below_not_allowed",
+            f"{', '.join(f'{one.red_line} is {one.status}' for one in fixed)}: officers may not "
+            f"determine less than the recommendation ({clause}).",
+        )

@@ -1,0 +1,141 @@
+"""What a person is asked, and whether it is their turn: read from the ledger and the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from include.rsp import records as r
+from include.rsp.canonical import Digest
+from include.rsp.capability_report import first_screen
+from include.rsp.errors import Refused
+from include.rsp.human_tasks import DELETION, DETERMINATION, OPINION, RECEIPT, SIGNERS
+from include.rsp.policy import Policy
+from include.wiring.desk import Desk
+from include.wiring.signing_off import (
+    chosen_responses,
+    next_signer,
+    receipts_to_come,
+    rules_of,
+    text_of,
+)
+
+ANSWER = {OPINION: "agree", DETERMINATION: "accept_recommendation", RECEIPT: "received"}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to one person; `seconds` is how much of the policy's time is left."""
+
+    user: str
+    subject: str
+    body: str
+    seconds: float
+
+
+def question_for(desk: Desk, kind: str, office: str, about: Digest) -> Question | None:
+    """What the office is asked now; None: it is not its turn, or the policy does not ask it.
+
+    Raises:
+        Refused: the time is over, or nobody could ever answer.
+    """
+    state = desk.state
+    record = state.get(about)
+    if not isinstance(record, r.CapabilityReport | r.Packet):
+        raise Refused("wrong_subject", f"{about} is a {record.kind}, nothing that is shown.")
+    report = record if isinstance(record, r.CapabilityReport) else state.report_of(about)
+    policy = rules_of(desk, report.verdict.record).policy
+    if kind == DETERMINATION:
+        check_have_tasks(policy)
+    if not _is_asked(desk, kind, office, about, policy):
+        return None
+    hours = (
+        policy.sign_off.second_line.answer_within_hours
+        if kind == OPINION
+        else policy.sign_off.answer_within_hours
+    )
+    left = (record.at + timedelta(hours=hours) - desk.now()).total_seconds()
+    if left <= 0 and kind != DELETION:
+        raise Refused(
+            "signature_out_of_time",
+            f"The {office} could answer until {record.at + timedelta(hours=hours)}; that is over.",
+        )
+    verdict = state.expect(report.verdict.record, r.Verdict)
+    made = state.expect(verdict.checkpoint.record, r.Checkpoint)
+    return Question(
+        user=user_of(desk, _office_of(kind, office, policy)),
+        subject=f"{office}: {_WHAT[kind]} {made.location}",
+        body=_body(desk, kind, office, about, policy),
+        seconds=max(left, hours * 3600 if kind == DELETION else 1.0),
+    )
+
+
+_WHAT = {
+    OPINION: "your opinion on",
+    DETERMINATION: "determine on",
+    RECEIPT: "you have to be told of",
+    DELETION: "shall the weights be deleted of",
+}
+
+
+def _office_of(kind: str, office: str, policy: Policy) -> str:
+    """The second line has another name in some policies; its task is the same."""
+    return policy.sign_off.second_line.office if kind == OPINION else office
+
+
+def _is_asked(desk: Desk, kind: str, office: str, about: Digest, policy: Policy) -> bool:
+    if kind == OPINION:
+        return True
+    if kind == DETERMINATION:
+        return next_signer(desk, about) == office
+    if kind == RECEIPT:
+        return any(to == office for _, to in receipts_to_come(desk, about))
+    return any(
+        office in one.people and "consider_deletion" in one.actions
+        for one in chosen_responses(desk, about)
+    )
+
+
+def check_have_tasks(policy: Policy) -> None:
+    """Refuse a policy that asks an office without a task, or in another order; raises Refused."""
+    roles = policy.sign_off.roles
+    known = [one for one in SIGNERS if one in roles]
+    if known != roles:
+        raise Refused(
+            "no_such_task",
+            f"{policy.id} {policy.version} asks {roles} to sign; Airflow has tasks for "
+            f"{list(SIGNERS)}, in that order. Sign with `rsp sign --submit` instead, or add the "
+            "office to include/rsp/human_tasks.py.",
+        )
+
+
+def user_of(desk: Desk, office: str) -> str:
+    """The user name of an office in Airflow, as the trust root has it."""
+    accounts = desk.state.trust.accounts if desk.state.trust else []
+    return next((one.user for one in accounts if one.office == office), office)
+
+
+def _body(desk: Desk, kind: str, office: str, about: Digest, policy: Policy) -> str:
+    name = _office_of(kind, office, policy)
+    answer = ANSWER.get(kind, "keep")
+    signed = (
+        f"Sign with your own key and paste the line: `rsp sign --about {about} --office {name} "
+        f"--key FILE --answer {answer} --reason TEXT`"
+    )
+    word = (
+        "Without a signature your answer is recorded as ATTESTED_BY_AIRFLOW: it shows that your "
+        "account answered, not that you did. A reason is needed either way."
+        if "airflow" in policy.sign_off.accepts
+        else "An answer without your own signature does not count under this policy."
+    )
+    owed = receipts_to_come(desk, about) if kind == RECEIPT else []
+    listed = "\n".join(f"- `{one.id}` ({one.clause})" for one, to in owed if to == office)
+    told = f"You are told of this before anything goes on:\n\n{listed}" if listed else ""
+    parts = [
+        told,
+        first_screen(text_of(desk, about)),
+        f"[The whole text](/redline/reports/{about})",
+        signed,
+        word,
+    ]
+    return "\n\n".join(part for part in parts if part)
