@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,6 @@ class Correspondent:
         self._limit = TimeLimit(seconds, f"the mirror {self._mailbox.folder}")
         self._answered: set[str] = set()
         self._problems: dict[str, str] = {}
-        self._last_stamp: datetime | None = None
 
     @property
     def last_problem(self) -> str:
@@ -96,21 +95,15 @@ class Correspondent:
         own = self._key().public
         known = self._mailbox.has_sent(ACKNOWLEDGEMENT, own, hold.digest)
         if not known:
-            self._mailbox.send(self._sealed(ACKNOWLEDGEMENT, hold.digest, body, self._stamp()))
+            self._mailbox.send(self._sealed(ACKNOWLEDGEMENT, hold.digest, body))
         self._answered.add(hold.digest)
         return not known
 
-    def _sealed(self, predicate: str, subject: str, body: dict[str, Any], at: datetime) -> bytes:
-        stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    def _sealed(
+        self, predicate: str, subject: str, body: dict[str, Any], at: datetime | None = None
+    ) -> bytes:
+        stamp = (at or self.clock()).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return self._key().seal(predicate, subject, body | {"run_id": self.run_id, "at": stamp})
-
-    def _stamp(self) -> datetime:
-        """The clock's time in UTC; never the same twice, so that names stay apart and in order."""
-        at = self.clock().astimezone(UTC)
-        if self._last_stamp is not None:
-            at = max(at, self._last_stamp + timedelta(microseconds=1))
-        self._last_stamp = at
-        return at
 
     def _key(self) -> Sealer:
         if self._sealer is None:

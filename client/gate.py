@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +56,7 @@ class TrainingGate(Correspondent):
             seconds=seconds,
         )
         self._heartbeat_every = heartbeat_every
+        self._last_stamp: datetime | None = None
         self._last_beat: tuple[State, float, bool] | None = None
 
     def announce(self) -> bool:
@@ -114,11 +115,14 @@ class TrainingGate(Correspondent):
 
     def _announce(self) -> bool:
         if not self._mailbox.has_sent(TRAINING_RUN, self._key().public, f"sha256:{self._subject}"):
-            self._mailbox.send(self._sealed(TRAINING_RUN, self._subject, {}, self._stamp()))
+            self._mailbox.send(self._sealed(TRAINING_RUN, self._subject, {}))
         return True
 
     def _beat(self, body: dict[str, Any]) -> bool:
-        at = self._stamp()
+        at = self.clock().astimezone(UTC)
+        if self._last_stamp is not None:  # names stay apart and in order when the clock does not
+            at = max(at, self._last_stamp + timedelta(microseconds=1))
+        self._last_stamp = at
         content = self._sealed(HEARTBEAT, self._subject, body, at)
         name = f"{at:%Y%m%dT%H%M%S%fZ}.json"
         self._mailbox.write("heartbeats", name, content, durable=False)
