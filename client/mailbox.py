@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ ACKNOWLEDGEMENT: Final = "urn:redline:acknowledgement:1"
 HEARTBEAT: Final = "urn:redline:heartbeat:1"
 
 MAXIMUM_BYTES: Final = 1 << 20
+SETTLED_NS: Final = 2_000_000_000
 _ORDER_NAME: Final = re.compile(r"(\d{12})-(permit|hold|revocation)\.json")
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -78,6 +80,7 @@ class Mailbox:
         self._known: set[str] = set()
         self._orders = Orders()
         self._lease: tuple[str, dict[str, Any]] | None = None
+        self._listed: tuple[int, str | None] | None = None
 
     def orders(self) -> Orders:
         """All orders that are there or ever were.
@@ -119,7 +122,7 @@ class Mailbox:
             NotSigned: it does not verify or is another run's.
             OSError: the folder cannot be read.
         """
-        newest = max(_names(self.folder / "leases"), default=None)
+        newest = self._newest_lease_name(self.folder / "leases")
         if newest is None:
             return None
         if self._lease is None or self._lease[0] != newest:
@@ -127,6 +130,23 @@ class Mailbox:
             self._check_run(f"leases/{newest}", lease)
             self._lease = (newest, lease)
         return self._lease[1]
+
+    def _newest_lease_name(self, folder: Path) -> str | None:
+        """List the folder only when it changed: after a week it has a hundred thousand leases.
+
+        A change within `SETTLED_NS` of the last one might not show in the folder's time. It would
+        be missed until the next lease, which can only shorten what is permitted.
+        """
+        try:
+            changed = folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        if self._listed is None or self._listed[0] != changed:
+            newest = max(_names(folder), default=None)
+            settled = time.time_ns() - changed > SETTLED_NS
+            self._listed = (changed, newest) if settled else None
+            return newest
+        return self._listed[1]
 
     def has_sent(self, predicate: str, own: Any, subject: str) -> bool:
         """Whether the outbox has a message of that kind, about that, signed by that key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -214,3 +215,27 @@ def test_a_permits_expiry_bounds_the_lease(mirror: Mirror) -> None:
 def test_a_run_id_that_could_name_a_path_is_refused(mirror: Mirror, run_id: str) -> None:
     with pytest.raises(ValueError, match="run id"):
         mirror.gate(run_id=run_id)
+
+
+def test_a_listing_of_leases_is_kept_only_while_the_folder_is_as_it_was(mirror: Mirror) -> None:
+    permit = mirror.permit()
+    leases, gate = mirror.folder / "leases", mirror.gate()
+    os.utime(leases, (1.0, 1.0))
+    for _ in range(2):
+        assert gate.may_continue(1.0).lease_seconds_left == 20.0
+    mirror.passes(10)
+    newer = mirror.lease(permit)
+    assert gate.may_continue(1.0).lease_seconds_left == 20.0
+    newer.unlink()
+    assert gate.may_continue(1.0).lease_seconds_left == 10.0
+
+
+def test_a_lease_within_the_same_tick_of_the_folders_time_is_seen(mirror: Mirror) -> None:
+    permit = mirror.permit()
+    leases, gate = mirror.folder / "leases", mirror.gate()
+    assert gate.may_continue(1.0).allowed
+    changed = leases.stat().st_mtime_ns
+    mirror.passes(10)
+    mirror.lease(permit)
+    os.utime(leases, ns=(changed, changed))
+    assert gate.may_continue(1.0).lease_seconds_left == 20.0
