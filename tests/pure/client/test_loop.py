@@ -415,21 +415,16 @@ def test_a_margin_is_kept_free_before_the_leases_end(mirror: Mirror) -> None:
 
 
 def test_a_long_checkpoint_is_not_taken_for_a_long_step(mirror: Mirror) -> None:
-    permit = long_permit(mirror, 5.0)
+    permit = long_permit(mirror, 20.0)
     run = Run(mirror)
-
-    def writes_a_checkpoint() -> None:
-        mirror.passes(60)
-        mirror.lease(permit, seconds=5.0)
-
     with run.loop:
-        assert run.train(
-            14,
-            {
-                4: lambda: mirror.lease(permit, seconds=20.0),
-                10: writes_a_checkpoint,
-            },
-        )
+        assert run.train(9)
+        assert run.ask()
+        run.step = 10
+        mirror.passes(60)  # the tenth step, and the checkpoint after it
+        run.loop.checkpointed(step=10, flop=10)
+        mirror.lease(permit, seconds=5.0)
+        assert run.train(13)
 
 
 class Ranks:
