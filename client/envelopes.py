@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import VerificationError
+from securesystemslib.exceptions import FormatError, VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class NotSigned(Exception):  # noqa: N818 - what is wrong with it
@@ -48,14 +48,16 @@ def opened(content: bytes, keys: list[SSlibKey], predicate: str) -> tuple[str, d
         NotSigned: no given key signed it, it says something else, or it does not read.
     """
     try:
-        envelope = Envelope.from_dict(copy.deepcopy(json.loads(content)))
+        envelope = Envelope.from_dict(json.loads(content))
         envelope.verify(keys, 1)
+        if envelope.payload_type != PAYLOAD_TYPE:
+            raise NotSigned(f"a {envelope.payload_type!r} (expected {PAYLOAD_TYPE!r})")
         statement = json.loads(envelope.payload)
         if (statement["_type"], statement["predicateType"]) != (STATEMENT_TYPE, predicate):
             raise NotSigned(f"a {statement['predicateType']!r} (expected {predicate!r})")
         (subject,) = statement["subject"]
         return "sha256:" + subject["digest"]["sha256"], statement["predicate"]
-    except (VerificationError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*_UNREADABLE, VerificationError, FormatError) as error:
         raise NotSigned(f"not a message signed by the notary: {error!r}") from error
 
 

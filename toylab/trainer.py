@@ -2,7 +2,8 @@
 
 It asks before each stretch, looks for orders every few steps, obeys a hold at the next checkpoint
 boundary with its state saved, acknowledges it, and goes on when a new permit releases it. With
-nobody answering it stops by itself: at the ceiling, or when the lease runs out.
+nobody answering it stops by itself: at the ceiling, or when the lease runs out. All of that is
+the client's `TrainingLoop`; what is here is training, checkpoints, and an account of events.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from client.gate import Answer, Order, TrainingGate
+from client.gate import TrainingGate
+from client.loop import TrainingLoop
 from client.publish import MANIFEST_NAME, Declared, publish
 from toylab.training import BASE_STEPS, FLOP_PER_STEP, Training
 
 MILESTONES = (1, 4, 16, 32, 64, 128)
 LOOK_EVERY_STEPS = 4
+LOOK_EVERY_SECONDS = 1.0
 POLL_SECONDS = 0.2
 
 
@@ -47,14 +50,27 @@ class Trainer:
     gate: TrainingGate
     place: Workplace
     training: Training = field(init=False)
+    loop: TrainingLoop = field(init=False)
     _refused_since: float | None = None
     _last_code: str = ""
-    _hold_seen: tuple[str, int] | None = None
+    _hold_seen: str = ""
+    _told_acknowledged: int = 0
 
     def __post_init__(self) -> None:
         self.place.state.mkdir(parents=True, exist_ok=True)
         saved = self._saved
         self.training = Training.load_state(saved) if saved.exists() else Training()
+        self.loop = self.make_loop()
+
+    def make_loop(self) -> TrainingLoop:
+        """The client's loop around this training; it looks whenever it is asked."""
+        return TrainingLoop(
+            self.gate,
+            save=self.save,
+            ask_every=0.0,
+            last_checkpoint=self._newest_digest(),
+            tell=lambda _: None,
+        )
 
     @property
     def _saved(self) -> Path:
@@ -65,15 +81,44 @@ class Trainer:
         self.gate.announce()
         self._say("started", linger=self.place.linger)
         last = MILESTONES[-1] * BASE_STEPS
-        while self.training.step < last:
-            target = self._next_boundary()
-            answer = self.gate.may_continue(self._flop_at(target))
-            if answer.allowed:
-                self._go(target, answer)
-            elif not self._wait(answer):
-                return 3
+        with self.loop:
+            while self.training.step < last:
+                target = self._next_boundary()
+                if self.may_go_on(target):
+                    self.train_towards(target)
+                elif not self._wait():
+                    return 3
         self._say("finished")
         return 0
+
+    def may_go_on(self, target: int) -> bool:
+        """Ask whether to train on to that step, and tell of what has changed."""
+        allowed = self.loop.may_go_on(
+            step=self.training.step, flop=self.training.flop, next_flop=FLOP_PER_STEP * target
+        )
+        self._tell_of_orders()
+        if allowed and self._last_code:
+            self._say("resumed", after=self._last_code)
+            self._last_code, self._refused_since, self._hold_seen = "", None, ""
+        return allowed
+
+    def train_towards(self, target: int) -> None:
+        """Train some steps; at the boundary write the checkpoint."""
+        begun, steps = time.monotonic(), min(LOOK_EVERY_STEPS, target - self.training.step)
+        self.training.advance(steps)
+        self._linger(begun + self._seconds_for(steps), target)
+        if self.training.step == target:
+            self.save()
+            self.loop.checkpointed(
+                step=self.training.step, flop=self.training.flop, digest=self._newest_digest()
+            )
+
+    def _linger(self, until: float, target: int) -> None:
+        """Take so much longer, but go on asking; whatever stops the run ends it."""
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(LOOK_EVERY_SECONDS, left))
+            if left > LOOK_EVERY_SECONDS and not self.may_go_on(target):
+                return
 
     def _next_boundary(self) -> int:
         step = self.training.step
@@ -81,39 +126,24 @@ class Trainer:
         ahead = [one * BASE_STEPS for one in MILESTONES if one * BASE_STEPS > step]
         return min(boundary, *ahead)
 
-    def _flop_at(self, step: int) -> float:
-        return FLOP_PER_STEP * step
-
-    def _go(self, target: int, answer: Answer) -> None:
-        """Train to a boundary, unless the lease runs out on the way."""
-        if self._last_code:
-            self._say("resumed", after=self._last_code)
-            self._last_code, self._refused_since, self._hold_seen = "", None, None
-        while self.training.step < target:
-            begun, steps = time.monotonic(), min(LOOK_EVERY_STEPS, target - self.training.step)
-            self.training.advance(steps)
-            seconds = self._seconds_for(steps, answer)
-            time.sleep(max(0.0, seconds - (time.monotonic() - begun)))
-            answer = self.gate.may_continue(self._flop_at(target))
-            if answer.hold is not None:
-                self._see(answer.hold)
-            if not answer.allowed and answer.code != "held":
-                break  # the lease ran out: stop here, not at the boundary
-        self._save()
-
-    def _seconds_for(self, steps: int, answer: Answer) -> float:
+    def _seconds_for(self, steps: int) -> float:
         """How long these steps should take: nothing, or slowly once an assessment is due."""
-        stretch = answer.ceiling_flop - answer.due_flop
-        if not answer.allowed or self.training.flop < answer.due_flop or stretch <= 0:
+        answer = self.loop.answer
+        if answer is None or not answer.allowed or self.training.flop < answer.due_flop:
             return 0.0
-        return self.place.linger * steps * FLOP_PER_STEP / stretch
+        stretch = answer.ceiling_flop - answer.due_flop
+        return self.place.linger * steps * FLOP_PER_STEP / stretch if stretch > 0 else 0.0
 
-    def _see(self, hold: Order) -> None:
-        if self._hold_seen is None or self._hold_seen[0] != hold.digest:
-            self._hold_seen = (hold.digest, self.training.step)
-            self._say("order_seen", hold=hold.digest)
+    def _tell_of_orders(self) -> None:
+        """Tell of a hold once when it is seen by a run that is still moving."""
+        order = self.loop.order
+        if order is None or order.hold is None or order.hold.digest == self._hold_seen:
+            return
+        self._hold_seen = order.hold.digest
+        self._say("order_seen", hold=self._hold_seen)
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Keep the training state; at a milestone publish the checkpoint."""
         beside = self.place.state / f"beside-{self._saved.name}"
         self.training.save_state(beside)
         beside.replace(self._saved)
@@ -150,38 +180,43 @@ class Trainer:
             return None
         return "sha256:" + hashlib.sha256(manifest.read_bytes()).hexdigest()
 
-    def _wait(self, answer: Answer) -> bool:
+    def _newest_digest(self) -> str | None:
+        reached = [one for one in MILESTONES if one * BASE_STEPS <= self.training.step]
+        return self._digest(reached[-1]) if reached else None
+
+    def _wait(self) -> bool:
         """Stand still and say why; False once it has waited long enough to give up."""
-        now = time.monotonic()
-        code = "held" if answer.hold is not None else answer.code
+        answer, now = self.loop.answer, time.monotonic()
+        if answer is None:
+            raise RuntimeError("The trainer waits although it never asked.")
+        code = "held" if answer.hold is not None else str(answer.code)
         if code != self._last_code:
-            self._save()
             self._say("waiting", code=code, reason=answer.reason)
             self._last_code = code
-        if answer.hold is not None:
-            self._acknowledge(answer.hold)
+        self._tell_of_acknowledgements()
         if self._refused_since is None:
             self._refused_since = now
         patience = self.place.give_up_after
         if patience is not None and now - self._refused_since > patience:
-            self._say("gave_up", code=answer.code, reason=answer.reason)
+            self._say("gave_up", code=str(answer.code), reason=answer.reason)
             return False
         time.sleep(POLL_SECONDS)
         return True
 
-    def _acknowledge(self, hold: Order) -> None:
-        milestones = [one for one in MILESTONES if one * BASE_STEPS <= self.training.step]
-        sent = self.gate.acknowledge(
-            hold,
-            state="stopped at a checkpoint boundary, training state saved",
-            last_step=self.training.step,
-            last_flop=self.training.flop,
-            last_checkpoint=self._digest(milestones[-1]) if milestones else None,
-        )
-        if sent:
-            seen = self._hold_seen[1] if self._hold_seen else self.training.step
-            steps = self.training.step - seen
-            self._say("acknowledged", hold=hold.digest, steps_from_order_to_stop=steps)
+    def _tell_of_acknowledgements(self) -> None:
+        """The two measured figures: from the order's being visible to the stop, and what was left
+        of the lease.
+        """
+        for digest in self.loop.acknowledged[self._told_acknowledged :]:
+            stop = self.loop.stops[-1] if self.loop.stops else None
+            self._say(
+                "acknowledged",
+                hold=digest,
+                steps_from_order_to_stop=stop.steps_after_order if stop else 0,
+                seconds_from_order_to_stop=stop.seconds_after_order if stop else None,
+                lease_seconds_left=stop.lease_seconds_left if stop else None,
+            )
+        self._told_acknowledged = len(self.loop.acknowledged)
 
     def _say(self, event: str, **detail: Any) -> None:
         line = {
