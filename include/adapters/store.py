@@ -42,6 +42,10 @@ class Store(Protocol):
         """All keys that begin with the prefix, in order of their text."""
         ...
 
+    def folders(self, prefix: str) -> list[str]:
+        """The names one level below the prefix that have something below them, in order."""
+        ...
+
 
 class DirectoryStore:
     """A store in a local directory; objects appear whole or not at all."""
@@ -97,6 +101,18 @@ class DirectoryStore:
             start = "" if base == "." else f"{base}/"
             found += [start + name for name in names if not name.startswith(".")]
         yield from sorted(found)
+
+    def folders(self, prefix: str) -> list[str]:
+        """The folders in the directory that the prefix names."""
+        if not self.root.is_dir():
+            raise StoreUnavailable(f"The store {self.uri} is not there.")
+        try:
+            with os.scandir(self._path(prefix)) as found:
+                return sorted(one.name for one in found if one.is_dir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreUnavailable(f"Could not list {prefix} in {self.uri}: {error}") from error
 
     def _path(self, key: str) -> Path:
         parts = key.rstrip("/").split("/")

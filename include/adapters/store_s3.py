@@ -87,6 +87,21 @@ class S3Store:
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("list", prefix, error) from error
 
+    def folders(self, prefix: str) -> list[str]:
+        """The common prefixes one level below."""
+        whole = self._key(f"{prefix.rstrip('/')}/")
+        try:
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=whole, Delimiter="/"
+            )
+            return sorted(
+                one["Prefix"][len(whole) :].rstrip("/")
+                for page in pages
+                for one in page.get("CommonPrefixes", [])
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable("list", prefix, error) from error
+
     def _key(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
 

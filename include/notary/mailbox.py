@@ -98,8 +98,9 @@ def highest_anchor(store: Store) -> int:
 
 
 def outbox_keys(store: Store) -> Iterator[str]:
-    """The messages of all trainers."""
-    return (key for key in store.list("runs") if "/outbox/" in key)
+    """The messages of all trainers. Leases and heartbeats, which are many, are not walked."""
+    for run_id in store.folders("runs"):
+        yield from store.list(f"runs/{run_id}/outbox")
 
 
 def read_message(

@@ -17,6 +17,8 @@ USERS = {
     "engineer": "op",
     "rso": "user",
     "ceo": "user",
+    "secondline": "user",
+    "board": "user",
     "admin": "admin",
 }
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +84,18 @@ def looping_with_preliminary(
         "policy": changed(POLICY_BYTES, with_preliminary),
         "suite": changed(SUITE_BYTES, with_a_screening_test),
     }
+    yield from _pointed_to(LoopingWorld(tmp_path, **rules), tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def looping_impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopingWorld]:
+    """The same, under a policy that gives a trainer one second to answer a hold."""
+
+    def soon(plain: dict[str, Any]) -> None:
+        plain["hold"] |= {"acknowledge_within_seconds": 1, "verify_after_seconds": 0.5}
+        plain["hold"]["escalation"] = [{"after_seconds": 1, "to": ["rso"]}]
+
+    rules = {"policy": changed(POLICY_BYTES, soon)}
     yield from _pointed_to(LoopingWorld(tmp_path, **rules), tmp_path, monkeypatch)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from include.rsp import records as r
-from tests.support.airflow_world import LoopingWorld, Person, states
+from tests.support.airflow_world import LoopingWorld, People, Says, states
 from tests.support.factories import ADDITION
 from tests.support.world import RUN
 
@@ -47,70 +47,109 @@ def run_of(bag: Any, **conf: str) -> Any:
     return bag.dags["assess_checkpoint"].test(run_conf=dict.fromkeys(names) | conf)
 
 
+SECOND = "give_opinion_as_second_line"
+AGREED = {
+    SECOND: Says("agree"),
+    "sign_off_as_rso": Says("accept_recommendation"),
+    "sign_off_as_ceo": Says("accept_recommendation"),
+}
+TOLD = AGREED | {"confirm_receipt_as_board": Says("received", more={"notice": "board"})}
+
+
 def test_continue(bag: Any, looping: LoopingWorld) -> None:
     run = assess(bag, looping, CALM, pauses=False)
     assert run.state == "success"
     found = states(run)
     assert found["continue"] == "success"
-    assert {found[one] for one in ("verify_safeguards", "pause", "release_under_safeguards")} == {
-        "skipped"
-    }
+    assert {found[one] for one in ("verify_safeguards", "pause", "write_report")} == {"skipped"}
     assert [permit.checkpoint is None for permit in looping.of_kind(r.Permit)] == [True, False]
+    assert looping.of_kind(r.Permit)[-1].identification == "MACHINE"
     (validation,) = looping.of_kind(r.Validation)
     assert set(validation.valid.values()) == {True}
     assert "hold" not in looping.kinds()
 
 
-def test_crossed_and_not_verified_pauses_until_the_trainer_acknowledges(
+def test_crossed_and_not_verified_pauses_and_people_confirm_it(
     bag: Any, looping: LoopingWorld
 ) -> None:
-    run = assess(bag, looping, CROSSED)
-    assert run.state == "success"
+    with People(looping, **AGREED).answering():
+        run = assess(bag, looping, CROSSED)
+    assert run.state == "success", states(run)
     found = states(run)
-    assert {found[one] for one in ("verify_safeguards", "pause", "verify_stop")} == {"success"}
-    assert {found[one] for one in ("continue", "close_packet", "sign_off_as_rso")} == {"skipped"}
+    done = ("verify_safeguards", "pause", "verify_stop", "close_packet", "nothing_goes_on")
+    assert {found[one] for one in done} == {"success"}
+    assert {found[one] for one in ("continue", "ask_for_permit", "lock_down_weights")} == {
+        "skipped"
+    }
     assert len(looping.of_kind(r.Permit)) == 1
     assert looping.state.runs[RUN].holds_in_force
+    (check,) = looping.of_kind(r.StopCheck)
+    assert check.stands_still
 
 
 def test_a_trainer_that_does_not_acknowledge_fails_the_stop(
-    bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
+    bag: Any, looping_impatient: LoopingWorld
 ) -> None:
-    from include.wiring.operators import WaitForAcknowledgement
-
-    monkeypatch.setattr(WaitForAcknowledgement, "execute", lambda *_, **__: False)
-    run = assess(bag, looping, CROSSED, pauses=False)
+    looping = looping_impatient
+    with People(looping, **AGREED).answering():
+        run = assess(bag, looping, CROSSED, pauses=False)
     assert run.state == "failed"
     assert states(run)["verify_stop"] == "failed"
     assert looping.state.runs[RUN].holds_in_force
+    (check,) = looping.of_kind(r.StopCheck)
+    assert [one.finding for one in check.findings] == ["not_acknowledged"]
+    assert {one.finding for one in looping.of_kind(r.Deviation)} >= {"not_acknowledged"}
+    assert looping.of_kind(r.Escalation)
 
 
-def test_crossed_and_verified_is_released_by_two_signatures(
-    bag: Any, looping: LoopingWorld
-) -> None:
+def test_crossed_and_verified_is_released_by_people(bag: Any, looping: LoopingWorld) -> None:
     looping.add_evidence(collected_at=looping.desk.now())
-
-    def officers() -> None:
-        for office in ("rso", "ceo"):
-            person = Person(office)
-            task = looping.wait(lambda o=office, p=person: p.pending(f"sign_off_as_{o}"), 60)[-1]
-            packet = next(
-                digest for digest, one in looping.state.records.items() if isinstance(one, r.Packet)
-            )
-            looping.now = looping.desk.now()
-            assert person.answer(task, "Proceed", looping.sign(packet, office)) == 200
-
-    thread = threading.Thread(target=officers, daemon=True)
-    thread.start()
-    run = assess(bag, looping, CROSSED, pauses=False)
-    thread.join(5)
+    with People(looping, **TOLD).answering():
+        run = assess(bag, looping, CROSSED, pauses=False)
     assert run.state == "success", states(run)
-    assert states(run)["release_under_safeguards"] == "success"
+    assert states(run)["ask_for_permit"] == "success"
     assert states(run)["pause"] == "skipped"
     permit = looping.of_kind(r.Permit)[-1]
     assert permit.releases is not None
     assert permit.simulated
+    assert permit.identification == "SIGNED"
     assert not looping.state.runs[RUN].holds_in_force
+    (told,) = looping.of_kind(r.Notification)
+    assert [one.channel for one in told.deliveries] == ["none"]
+
+
+def test_answers_without_a_signature_count_where_the_notary_can_ask_airflow(
+    bag: Any, looping: LoopingWorld
+) -> None:
+    looping.attested()
+    looping.add_evidence(collected_at=looping.desk.now())
+    unsigned = {name: Says(one.choice, signed=False, more=one.more) for name, one in TOLD.items()}
+    with People(looping, **unsigned).answering():
+        run = assess(bag, looping, CROSSED, pauses=False)
+    assert run.state == "success", states(run)
+    assert looping.of_kind(r.Permit)[-1].identification == "ATTESTED_BY_AIRFLOW"
+
+
+def test_a_second_line_that_needs_more_lets_nobody_sign(bag: Any, looping: LoopingWorld) -> None:
+    with People(looping, **{SECOND: Says("need_more")}).answering():
+        run = assess(bag, looping, CROSSED)
+    assert run.state == "failed"
+    found = states(run)
+    assert found["close_packet"] == "failed"
+    assert found["sign_off_as_rso"] == "upstream_failed"
+
+
+def test_an_officer_who_is_stricter_ends_it_and_the_next_is_not_asked(
+    bag: Any, looping: LoopingWorld
+) -> None:
+    said = {SECOND: Says("agree"), "sign_off_as_rso": Says("stricter")}
+    looping.add_evidence(collected_at=looping.desk.now())
+    with People(looping, **said).answering():
+        run = assess(bag, looping, CROSSED, pauses=False)
+    found = states(run)
+    assert found["sign_off_as_ceo"] == "skipped"
+    assert found["nothing_goes_on"] == "success"
+    assert looping.state.runs[RUN].holds_in_force
 
 
 def second_run(bag: Any, world: LoopingWorld, right: dict[str, int]) -> Any:
@@ -151,7 +190,8 @@ def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
     from include.adapters.evaluation import Jobs
 
     monkeypatch.setattr(Jobs, "attempts", lambda *_: 3)
-    run = assess(bag, looping, {"maximum": 10, "copying": 100})
+    with People(looping, **AGREED).answering():
+        run = assess(bag, looping, {"maximum": 10, "copying": 100})
     assert states(run)["evaluate"] == "success"
     _pauses(looping, run, "crashed")
 
@@ -171,7 +211,8 @@ def test_quarantined_is_inconclusive_and_pauses(
     if message is None:
         low = ControlResult(model="toylab/solver", samples=20, score=0.1)
         changes, message = {"positive_control": low}, "positive control scored"
-    run = assess(bag, looping, CALM, **changes)
+    with People(looping, **AGREED).answering():
+        run = assess(bag, looping, CALM, **changes)
     _pauses(looping, run, message)
 
 

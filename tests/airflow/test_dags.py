@@ -17,6 +17,8 @@ EXPECTED = {
     "register_checkpoint": {"redline", "intake"},
     "assess_checkpoint": {"redline", "decision"},
     "release_hold": {"redline", "decision"},
+    "permit_deployment": {"redline", "decision"},
+    "watch_deadlines": {"redline", "oversight"},
     "adopt_policy": {"redline", "policy"},
 }
 LINES = ("Question", "Runs when", "Reads and writes", "Where a human acts", "If it fails")
@@ -52,19 +54,24 @@ def test_the_way_to_a_verdict_has_at_most_twelve_hops(bag: Any) -> None:
     assert len(before | {"verdict"}) + 1 <= 12  # evaluate is two hops: submit, and resume
 
 
-def test_human_tasks_have_no_default_no_time_out_and_one_assigned_person(bag: Any) -> None:
+def test_human_tasks_have_no_default_and_one_assigned_person(bag: Any) -> None:
     from airflow.providers.standard.operators.hitl import HITLOperator
+
+    from include.rsp.human_tasks import DELETERS, SIGNERS, TOLD, WORDS, task_for
+    from include.wiring.people import AskPerson
 
     human = [
         task for dag in bag.dags.values() for task in dag.tasks if isinstance(task, HITLOperator)
     ]
-    assert len(human) == 4
+    each = 1 + len(SIGNERS) + len(TOLD)
+    assert len(human) == 3 * each + len(DELETERS)
     for task in human:
+        assert isinstance(task, AskPerson)
         assert not task.defaults
-        assert task.response_timeout is None
-        assert [user["id"] for user in task.assigned_users] == [
-            task.task_id.removeprefix("sign_off_as_")
-        ]
+        assert task.task_id == task_for(task.kind, task.office)
+        assert [user["id"] for user in task.assigned_users] == [task.office]
+        assert {"reason", "signature"} <= set(task.params)
+        assert len(task.options) == len(WORDS[task.kind])
 
 
 def test_every_asset_has_a_plain_uri() -> None:

@@ -6,12 +6,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
+
+import httpx
 
 from include.adapters.ledger import LedgerReader
+from include.adapters.witness import AirflowWitness
 from include.notary.notary import Notary
 from include.rsp import records as r
+from include.rsp.human_tasks import option_for
+from tests.support.people import signed
 from tests.support.world import World
 
 
@@ -55,6 +61,16 @@ class LoopingWorld(World):
             stop.set()
             thread.join()
 
+    def attested(self) -> None:
+        """Let the notary ask the Airflow of this process who answered."""
+        from airflow.api_fastapi.app import cached_app
+
+        witness = AirflowWitness(
+            "http://testserver", "viewer", "viewer-password",
+            transport=InProcess(cached_app()),
+        )  # fmt: skip
+        self.notary.gatekeeper.people.witness = self.notary.witness = witness
+
     def wait(self, condition: Callable[[], Any], seconds: float = 20.0) -> Any:
         """What the condition returns, once it is true."""
         deadline = time.monotonic() + seconds
@@ -72,6 +88,22 @@ class LoopingWorld(World):
     def of_kind(self, kind: type[r.Record]) -> list[Any]:
         """All records of a kind."""
         return [one for one in self.state.records.values() if isinstance(one, kind)]
+
+
+class InProcess(httpx.BaseTransport):
+    """Requests to an application of this process."""
+
+    def __init__(self, app: Any) -> None:
+        from fastapi.testclient import TestClient
+
+        self.client = TestClient(app, base_url="http://testserver")
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass one on."""
+        found = self.client.request(
+            request.method, str(request.url), headers=dict(request.headers), content=request.read()
+        )
+        return httpx.Response(found.status_code, headers=found.headers, content=found.content)
 
 
 class Person:
@@ -101,14 +133,97 @@ class Person:
             if one["task_instance"]["task_id"] == task_id
         ]
 
-    def answer(self, task: dict[str, Any], option: str, signature: str | None) -> int:
-        """Answer one; the status code."""
+    def answer(self, task: dict[str, Any], option: str, **params: Any) -> int:
+        """Answer one; the status code. Fields that are not given stay empty."""
         path = (
             f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/"
             f"{task['task_id']}/-1/hitlDetails"
         )
-        body = {"chosen_options": [option], "params_input": {"signature": signature}}
+        form = self.get(path).json()["params"]
+        body = {"chosen_options": [option], "params_input": dict.fromkeys(form) | params}
         return int(self.client.patch(path, json=body, headers=self.headers).status_code)
+
+    def options(self, task: dict[str, Any]) -> list[str]:
+        """What may be chosen."""
+        path = (
+            f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/"
+            f"{task['task_id']}/-1/hitlDetails"
+        )
+        return list(self.get(path).json()["options"])
+
+
+@dataclass(slots=True)
+class Says:
+    """What one office answers; `signed`: with its own key, else Airflow attests."""
+
+    choice: str
+    signed: bool = True
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+class People(threading.Thread):
+    """Everybody who answers in a test, each their own task as soon as it waits."""
+
+    KINDS: ClassVar[dict[str, str]] = {
+        "give_opinion_as_second_line": "opinion",
+        "sign_off_as": "determination",
+        "confirm_receipt_as": "receipt",
+        "answer_on_deletion_as": "deletion_answer",
+    }
+    USERS: ClassVar[dict[str, str]] = {"second-line": "secondline"}
+
+    def __init__(self, world: LoopingWorld, **said: Says) -> None:
+        """`said` by task id."""
+        super().__init__(daemon=True)
+        self.world, self.said = world, dict(said)
+        self.problems: list[str] = []
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        """Answer until all have answered or the test is over."""
+        try:
+            people = {name: Person(self.user(name)) for name in self.said}
+            while self.said and not self.over.wait(0.05):
+                for name in list(self.said):
+                    waiting = people[name].pending(name)
+                    if waiting:
+                        self.answer(people[name], waiting[-1], self.said.pop(name))
+        except Exception as error:
+            self.problems.append(repr(error))
+
+    def office(self, task_id: str) -> str:
+        """The office that a task asks."""
+        return task_id.rsplit("_as_", 1)[1].replace("_", "-")
+
+    def user(self, task_id: str) -> str:
+        """Its user name."""
+        return self.USERS.get(self.office(task_id), self.office(task_id))
+
+    def answer(self, person: Person, task: dict[str, Any], says: Says) -> None:
+        """Give one answer."""
+        kind = next(one for start, one in self.KINDS.items() if task["task_id"].startswith(start))
+        shown = "capability_report" if kind == "opinion" else "packet"
+        about = [key for key, one in self.world.state.records.items() if one.kind == shown][-1]
+        params: dict[str, Any] = {"reason": "in a test", **says.more}
+        params.pop("notice", None)
+        if says.signed:
+            self.world.now = self.world.desk.now()
+            envelope = signed(
+                self.world, kind, about, self.office(task["task_id"]), says.choice, **says.more
+            )
+            params = {"signature": envelope.model_dump_json()}
+        code = person.answer(task, option_for(kind, says.choice, about), **params)
+        if code != 200:
+            self.problems.append(f"{task['task_id']}: {code}")
+
+    @contextmanager
+    def answering(self) -> Iterator[People]:
+        """While the block runs; everything has to have been taken."""
+        self.start()
+        yield self
+        self.over.set()
+        self.join(5)
+        assert self.problems == []
 
 
 def states(run: Any) -> dict[str, str]:

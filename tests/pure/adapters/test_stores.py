@@ -90,6 +90,14 @@ def test_a_blob_that_was_changed_is_not_given_out(tmp_path: Path) -> None:
         get_blob(store, "sha256:" + "0" * 64)
 
 
+def test_only_what_has_something_below_it_is_a_folder(store: Store) -> None:
+    for key in ("runs/b/outbox/1", "runs/a/leases/1", "runs/a/outbox/2", "runs/loose", "other/c/d"):
+        store.put_new(key, b"x")
+    assert store.folders("runs") == ["a", "b"]
+    assert store.folders("runs/a") == ["leases", "outbox"]
+    assert store.folders("nothing") == []
+
+
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "/x", "a//b", "", "."])
 def test_a_key_never_leaves_the_directory(tmp_path: Path, key: str) -> None:
     store = DirectoryStore(tmp_path / "store")
