@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
 
@@ -17,17 +18,34 @@ from include.wiring.auth.guard import Guard
 from include.wiring.auth.rules import Standing
 
 
+class NamedUser(BaseUser):
+    """FAB's user, whose id for Airflow is its user name (unique in FAB); all else is FAB's.
+
+    A wrapper, because FAB's own login sessions go by what the row itself calls its id.
+    """
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+
+    def get_id(self) -> str:
+        """The user name."""
+        return self.get_name()
+
+    def get_name(self) -> str:
+        """The user name."""
+        return str(self._row.username)
+
+    def __getattr__(self, name: str) -> Any:
+        """What FAB's auth manager asks of its user: row number, roles, permissions."""
+        return getattr(self._row, name)
+
+
 class GuardedFabAuthManager(Guard, FabAuthManager):
     """Roles and permissions are in `fab_roles.py`; Airflow looks for `FabAuthManager` in a name."""
 
     def deserialize_user(self, token: dict[str, Any]) -> Any:
-        """The user, whose id for Airflow is the user name (unique in FAB).
-
-        Only on this object: FAB's own login sessions go by the row number, on objects of their own.
-        """
-        user = super().deserialize_user(token)
-        user.get_id = user.get_name
-        return user
+        """The user, whose id for Airflow is the user name. Raises: ValueError (gone, inactive)."""
+        return NamedUser(super().deserialize_user(token))
 
     def standing(self, user: Any) -> Standing:
         """By role for admins, by permission for engineers."""
