@@ -15,7 +15,7 @@ def refuse_strangers(base_url: str) -> None:
     """Return if each path answers 401 to somebody without credentials; anything else refuses.
 
     Settings say that authentication is on; this looks whether it is (an auth manager of one's own,
-    a public role in FAB's configuration file, a patched server). Raises: OpenToStrangers.
+    a public role in airflow.cfg, a patched server). Raises: OpenToStrangers.
     """
     for path in CLOSED_PATHS:
         try:
@@ -26,6 +26,6 @@ def refuse_strangers(base_url: str) -> None:
         if got != str(UNAUTHORIZED):
             raise OpenToStrangers(
                 f"GET {path} without credentials was answered with {got} by {base_url} (expected: "
-                f"{UNAUTHORIZED}); the stack was stopped. Look for a public role in FAB's "
-                "webserver_config.py and for settings of the auth manager, then `make up` again."
+                f"{UNAUTHORIZED}); the stack was stopped. Look for `auth_role_public` and "
+                "`simple_auth_manager_all_admins` in airflow.cfg, then `make up` again."
             )
