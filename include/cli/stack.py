@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from include.local_stack.stack import StackHandle
     from include.local_stack.supervisor_config import Program
 
+from include.local_stack.auth import Auth
+
 PROJECT = Path(__file__).resolve().parents[2]
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="REDLINE_HOME", help="folder of everything that runs")
 ]
 PortOption = Annotated[int, typer.Option("--port", envvar="REDLINE_PORT", help="of the UI")]
+AuthOption = Annotated[
+    Auth,
+    typer.Option("--auth", envvar="REDLINE_AUTH", help="who signs people in (docs/identities.md)"),
+]
 
 
 def layout_of(home: Path, port: int) -> Layout:
@@ -47,20 +53,30 @@ def notary_program(layout: Layout) -> Program:
     )
 
 
-def start(layout: Layout, programs: Sequence[Program], say: Callable[[str], None]) -> StackHandle:
+def start(
+    layout: Layout,
+    programs: Sequence[Program],
+    say: Callable[[str], None],
+    *,
+    auth: Auth = Auth.SIMPLE,
+) -> StackHandle:
     """Begin a ledger where there is none, then start what does not run."""
     from include.cli.main import init
     from include.local_stack.lifecycle import up as start_stack
 
     init(store=str(layout.store), keys=layout.keys)
-    return start_stack(layout, programs=[notary_program(layout), *programs], say=say)
+    return start_stack(layout, programs=[notary_program(layout), *programs], auth=auth, say=say)
 
 
-def up(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
+def up(
+    home: HomeOption = Path(".redline"),
+    port: PortOption = 8080,
+    auth: AuthOption = Auth.SIMPLE,
+) -> None:
     """Start Airflow and the notary, or say that they run."""
     layout = layout_of(home, port)
     (layout.checkpoints.parent / "proposals").mkdir(parents=True, exist_ok=True)
-    handle = start(layout, (), typer.echo)
+    handle = start(layout, (), typer.echo, auth=auth)
     typer.echo(f"UI: {handle.base_url}  users and passwords: {handle.layout.users_file}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from include.local_stack.auth import Auth
 from include.local_stack.credentials import USERS, AirflowSecrets
 from include.local_stack.errors import UnsafeSetting
 from include.local_stack.layout import HOST, Layout
@@ -17,6 +18,7 @@ STACK_MARK = "REDLINE_STACK"
 """Set in every process of a stack to its home folder: how `down` finds strays of any session."""
 
 ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
+PUBLIC_ROLE = "AIRFLOW__FAB__AUTH_ROLE_PUBLIC"
 KEYS_VARIABLE = "REDLINE_KEYS"
 NOT_INHERITED_PREFIXES = ("AIRFLOW", "_AIRFLOW", "REDLINE_", "PYTHON", "SUPERVISOR_")
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -27,6 +29,7 @@ def airflow_environment(
     *,
     secrets: AirflowSecrets,
     users: Mapping[str, str] = USERS,
+    auth: Auth = Auth.SIMPLE,
     store_uri: str | None = None,
     extra: Mapping[str, str] = NOTHING,
 ) -> dict[str, str]:
@@ -38,7 +41,7 @@ def airflow_environment(
     _refuse_unsafe(extra)
     return {
         **process_environment(layout),
-        **_airflow_variables(_options(layout, users)),
+        **_airflow_variables(_options(layout, users, auth)),
         **_airflow_variables(_secret_options(secrets)),
         "AIRFLOW_HOME": str(layout.airflow_home),
         "GX_ANALYTICS_ENABLED": "false",
@@ -78,9 +81,9 @@ def inherited_environment(caller: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _options(layout: Layout, users: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _options(layout: Layout, users: Mapping[str, str], auth: Auth) -> dict[str, dict[str, str]]:
     return {
-        "core": _core_options(layout, users),
+        "core": _core_options(layout, users, auth),
         "database": {"sql_alchemy_conn": f"sqlite:///{layout.database}"},
         "api": {
             "host": HOST,
@@ -109,7 +112,7 @@ def _options(layout: Layout, users: Mapping[str, str]) -> dict[str, dict[str, st
     }
 
 
-def _core_options(layout: Layout, users: Mapping[str, str]) -> dict[str, str]:
+def _core_options(layout: Layout, users: Mapping[str, str], auth: Auth) -> dict[str, str]:
     return {
         "executor": "LocalExecutor",
         "parallelism": "8",
@@ -120,6 +123,7 @@ def _core_options(layout: Layout, users: Mapping[str, str]) -> dict[str, str]:
         "execution_api_server_url": f"{layout.base_url}/execution/",
         # The default asks DNS for a full name, which can hang a machine without network.
         "hostname_callable": "socket.gethostname",
+        "auth_manager": auth.manager,
         "simple_auth_manager_users": ",".join(f"{name}:{role}" for name, role in users.items()),
         "simple_auth_manager_passwords_file": str(layout.users_file),
         "simple_auth_manager_all_admins": "False",
@@ -147,6 +151,11 @@ def _refuse_unsafe(extra: Mapping[str, str]) -> None:
         raise UnsafeSetting(
             f"{ALL_ADMINS}={extra[ALL_ADMINS]!r} would make the whole API unauthenticated "
             "(expected: unset). Use the named users; their passwords are in users.json."
+        )
+    if extra.get(PUBLIC_ROLE, "").strip():
+        raise UnsafeSetting(
+            f"{PUBLIC_ROLE}={extra[PUBLIC_ROLE]!r} would let strangers in with that role "
+            "(expected: unset). Give whoever needs to read a user with the role viewer."
         )
     if KEYS_VARIABLE in extra:
         raise UnsafeSetting(

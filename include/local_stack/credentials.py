@@ -14,13 +14,28 @@ from types import MappingProxyType
 from include.local_stack.errors import LocalStackError
 from include.local_stack.layout import Layout
 
+OFFICE_USERS: Mapping[str, str] = MappingProxyType(
+    {
+        "second-line": "secondline",
+        "rso": "rso",
+        "ceo": "ceo",
+        "board": "board",
+        "ltbt": "ltbt",
+        "ciso": "ciso",
+        "governance-function": "governance",
+    }
+)
+"""The offices of the policies, and the user by whom each of them answers: the one place for it."""
+
+NOTARY_USER = "notary"
+"""A service account that only reads: with it the notary reads answers again."""
+
 USERS: Mapping[str, str] = MappingProxyType(
     {
         "viewer": "viewer",
+        NOTARY_USER: "viewer",
         "engineer": "op",
-        "secondline": "user",
-        "rso": "user",
-        "ceo": "user",
+        **dict.fromkeys(OFFICE_USERS.values(), "user"),
         "admin": "admin",
     }
 )
@@ -46,6 +61,22 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
     draft.replace(path)
+
+
+def assigned(office: str) -> dict[str, str]:
+    """One entry of a human task's `assigned_users`: the user who answers for an office.
+
+    `id` and `name` are both the user name, under either auth manager (`include/wiring/auth/fab.py`
+    reports user names where plain FAB reports row numbers), and so are `responded_by_user.id` and
+    `.name` of the answer. Raises: LocalStackError for an office without a user.
+    """
+    if office not in OFFICE_USERS:
+        raise LocalStackError(
+            f"No user answers for office {office!r} (expected: one of {sorted(OFFICE_USERS)}). "
+            "Add the office to OFFICE_USERS in include/local_stack/credentials.py."
+        )
+    user = OFFICE_USERS[office]
+    return {"id": user, "name": user}
 
 
 def ensure_secrets(layout: Layout) -> AirflowSecrets:

@@ -1,4 +1,7 @@
-"""Brings Airflow's metadata database up to date, and knows quickly when it already is."""
+"""Brings Airflow's metadata database up to date, and knows quickly when it already is.
+
+FAB's tables are in it, whether FAB is in use or not.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ LOG_NAME = "db-migrate"
 
 
 def is_migrated(layout: Layout) -> bool:
-    """Whether the database is at the revision to which this very Airflow version brought it."""
+    """Whether the database is at the revisions to which these very versions brought it."""
     try:
         recorded = json.loads(_record(layout).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -67,16 +70,19 @@ def _record(layout: Layout) -> Path:
 def _now(layout: Layout) -> dict[str, str]:
     return {
         "airflow": importlib.metadata.version("apache-airflow-core"),
-        "revision": _revision(layout.database),
+        "revision": _revision(layout.database, "alembic_version"),
+        # `airflow db migrate` makes FAB's tables wherever FAB is installed, in use or not.
+        "fab": importlib.metadata.version("apache-airflow-providers-fab"),
+        "fab_revision": _revision(layout.database, "alembic_version_fab"),
     }
 
 
-def _revision(database: Path) -> str:
+def _revision(database: Path, table: str) -> str:
     if not database.exists():
         return ""
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            row = connection.execute(f"SELECT version_num FROM {table}").fetchone()  # noqa: S608
     except sqlite3.Error:
         return ""
     return str(row[0]) if row else ""

@@ -3,7 +3,9 @@
 LocalStackError
 ├── PortBusy             something else listens on the port (raised before anything starts)
 ├── UnsafeSetting        a setting was asked for that would open the stack, or hand out the keys
+├── OpenToStrangers      the API answered somebody without credentials; the stack was stopped
 ├── MigrationFailed      `airflow db migrate` ended with an error
+├── PeopleFailed         FAB's roles and users could not be made
 ├── SupervisorFailed     supervisord did not start, or does not answer
 ├── StackNotHealthy      the time limit passed; the message names the log of each late part
 ├── StackNotRunning      a handle was asked for, and nothing runs
@@ -31,6 +33,14 @@ class UnsafeSetting(LocalStackError):  # noqa: N818
 
 class MigrationFailed(LocalStackError):  # noqa: N818
     """Airflow's metadata database could not be created or upgraded."""
+
+
+class OpenToStrangers(LocalStackError):  # noqa: N818
+    """Airflow's API does not answer 401 to somebody without credentials."""
+
+
+class PeopleFailed(LocalStackError):  # noqa: N818
+    """The named users and their roles could not be written to Airflow's database."""
 
 
 class SupervisorFailed(LocalStackError):  # noqa: N818

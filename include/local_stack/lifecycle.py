@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from include.local_stack.airflow_settings import NOTHING
+from include.local_stack.auth import Auth
 from include.local_stack.credentials import read_passwords
-from include.local_stack.errors import StackNotRunning, SupervisorFailed
+from include.local_stack.errors import OpenToStrangers, StackNotRunning, SupervisorFailed
 from include.local_stack.health import NO_ANSWER, read_health
 from include.local_stack.layout import Layout
 from include.local_stack.ports import require_free_port
@@ -19,6 +20,7 @@ from include.local_stack.stack import StackHandle, StackStatus, StopReport
 from include.local_stack.stack_record import StackRecord, read_record
 from include.local_stack.starting import make_folders, start_stack
 from include.local_stack.stopping import forget, stop_supervisor, sweep
+from include.local_stack.strangers import refuse_strangers
 from include.local_stack.supervisor_client import SupervisorClient
 from include.local_stack.supervisor_config import Program
 
@@ -37,6 +39,7 @@ def up(
     pools: Mapping[str, int] = NO_POOLS,
     extra_environment: Mapping[str, str] = NOTHING,
     store_uri: str | None = None,
+    auth: Auth = Auth.SIMPLE,
     time_limit: float = TIME_LIMIT_SECONDS,
     say: Say = _quiet,
 ) -> StackHandle:
@@ -44,22 +47,24 @@ def up(
 
     `programs` are started after Airflow's and supervised with them; `extra_environment` goes to
     Airflow's processes. A stack that runs keeps the programs and settings that it was started with;
-    one that does not become healthy is left running, to be looked at.
-    Raises: PortBusy, UnsafeSetting, MigrationFailed, SupervisorFailed, StackNotHealthy,
-    AirflowRestError.
+    one that does not become healthy is left running, to be looked at; one that answers strangers
+    is stopped.
+    Raises: PortBusy, UnsafeSetting, MigrationFailed, PeopleFailed, SupervisorFailed,
+    StackNotHealthy, OpenToStrangers, AirflowRestError.
     """
     make_folders(layout)
     with _only_one(layout, say):
         found = _running(layout)
         if found is not None:
-            say(_already_running(layout, found))
+            say(_already_running(layout, found, auth))
         else:
             _clear_leftovers(layout, say)
             require_free_port(layout.api_port)
         record = found or start_stack(
-            layout, programs, extra=extra_environment, store_uri=store_uri, say=say
+            layout, programs, extra=extra_environment, store_uri=store_uri, auth=auth, say=say
         )
         await_ready(layout, record, time_limit=time_limit, say=say)
+        _stop_if_open(layout, record, say)
         handle = _handle(layout, record, was_running=found is not None)
         with handle.rest() as rest:
             for name, slots in pools.items():
@@ -108,15 +113,27 @@ def down(layout: Layout, *, say: Say = _quiet) -> StopReport:
         say(f"Nothing runs from {layout.home}")
         return StopReport(found=(), forced=())
     with _only_one(layout, say):
-        members = stack_processes(layout)
-        say(f"Stopping {len(members)} processes" if members else f"Nothing runs from {layout.home}")
-        # (1)
-        stop_supervisor(layout, members)
-        # (2)
-        forced = sweep(layout, members, say)
-        # (3)
-        forget(layout)
-        return StopReport(found=members, forced=forced)
+        return _stop(layout, say)
+
+
+def _stop(layout: Layout, say: Say) -> StopReport:
+    members = stack_processes(layout)
+    say(f"Stopping {len(members)} processes" if members else f"Nothing runs from {layout.home}")
+    # (1)
+    stop_supervisor(layout, members)
+    # (2)
+    forced = sweep(layout, members, say)
+    # (3)
+    forget(layout)
+    return StopReport(found=members, forced=forced)
+
+
+def _stop_if_open(layout: Layout, record: StackRecord, say: Say) -> None:
+    try:
+        refuse_strangers(record.base_url)
+    except OpenToStrangers:
+        _stop(layout, say)
+        raise
 
 
 def _handle(layout: Layout, record: StackRecord, *, was_running: bool) -> StackHandle:
@@ -152,9 +169,14 @@ def _running(layout: Layout) -> StackRecord | None:
     return record
 
 
-def _already_running(layout: Layout, record: StackRecord) -> str:
-    moved = record.port != layout.api_port or record.dags_folder != layout.dags_folder
-    hint = " with another port or DAG folder; `make down` first to change that" if moved else ""
+def _already_running(layout: Layout, record: StackRecord, auth: Auth) -> str:
+    asked = (layout.api_port, layout.dags_folder, auth)
+    moved = asked != (record.port, record.dags_folder, record.auth)
+    hint = (
+        " with another port, DAG folder or auth manager; `make down` first to change that"
+        if moved
+        else ""
+    )
     return f"The stack already runs at {record.base_url}{hint}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from include.local_stack.auth import Auth
 from include.local_stack.credentials import write_private
 from include.local_stack.layout import HOST, Layout
 
@@ -25,6 +26,7 @@ class StackRecord:
     dags_folder: Path
     required: tuple[str, ...]
     stop_seconds: int
+    auth: Auth = Auth.SIMPLE
 
     @property
     def base_url(self) -> str:
@@ -41,6 +43,7 @@ def write_record(layout: Layout, record: StackRecord) -> None:
         "dags_folder": str(record.dags_folder),
         "required": list(record.required),
         "stop_seconds": record.stop_seconds,
+        "auth": record.auth.value,
     }
     write_private(layout.stack_file, json.dumps(fields, indent=2) + "\n")
 
@@ -56,6 +59,7 @@ def read_record(layout: Layout) -> StackRecord | None:
             dags_folder=Path(fields["dags_folder"]),
             required=tuple(str(name) for name in fields["required"]),
             stop_seconds=int(fields["stop_seconds"]),
+            auth=Auth(fields.get("auth", Auth.SIMPLE)),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

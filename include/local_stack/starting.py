@@ -16,6 +16,7 @@ from include.local_stack.airflow_settings import (
     inherited_environment,
     process_environment,
 )
+from include.local_stack.auth import Auth, bring_people_about, write_notary_account
 from include.local_stack.credentials import ensure_passwords, ensure_secrets, write_private
 from include.local_stack.database import migrate
 from include.local_stack.errors import SupervisorFailed
@@ -50,16 +51,17 @@ def start_stack(
     *,
     extra: Mapping[str, str],
     store_uri: str | None,
+    auth: Auth,
     say: Say,
 ) -> StackRecord:
-    """Make secrets, migrate, write the configuration, start supervisord and record it.
+    """Make secrets, migrate, make users, write the configuration, start supervisord and record it.
 
-    Raises: UnsafeSetting, MigrationFailed, SupervisorFailed.
+    Raises: UnsafeSetting, MigrationFailed, PeopleFailed, SupervisorFailed.
     """
     environment = airflow_environment(
-        layout, secrets=ensure_secrets(layout), store_uri=store_uri, extra=extra
+        layout, secrets=ensure_secrets(layout), auth=auth, store_uri=store_uri, extra=extra
     )
-    ensure_passwords(layout)
+    passwords = ensure_passwords(layout)
     inherited = inherited_environment(os.environ)
     everything = (*airflow_programs(environment), *programs)
     socket = socket_path(layout)
@@ -68,6 +70,9 @@ def start_stack(
     _install_local_settings(layout)
     if migrate(layout, inherited | environment):
         say("Airflow's database is migrated")
+    if bring_people_about(layout, inherited | environment, auth=auth):
+        say("FAB's roles and users are as they should be")
+    write_notary_account(layout, passwords)
     record = StackRecord(
         socket=socket,
         port=layout.api_port,
@@ -75,6 +80,7 @@ def start_stack(
         dags_folder=layout.dags_folder,
         required=tuple(program.name for program in everything if program.autostart),
         stop_seconds=sum(program.stop_seconds for program in everything),
+        auth=auth,
     )
     write_record(layout, record)
     pid = start_supervisor(layout, socket, inherited)

@@ -8,10 +8,12 @@ import yaml
 
 from include.local_stack.airflow_settings import (
     ALL_ADMINS,
+    PUBLIC_ROLE,
     STACK_MARK,
     airflow_environment,
     inherited_environment,
 )
+from include.local_stack.auth import Auth
 from include.local_stack.credentials import USERS, AirflowSecrets
 from include.local_stack.errors import UnsafeSetting
 from include.local_stack.layout import Layout
@@ -103,6 +105,26 @@ def test_airflow_is_never_told_where_the_keys_are(layout: Layout) -> None:
 def test_authentication_cannot_be_turned_off(layout: Layout, value: str) -> None:
     with pytest.raises(UnsafeSetting, match="whole API unauthenticated"):
         airflow_environment(layout, secrets=SECRETS, extra={ALL_ADMINS: value})
+
+
+def test_no_role_is_given_to_strangers(layout: Layout) -> None:
+    with pytest.raises(UnsafeSetting, match="would let strangers in"):
+        airflow_environment(layout, secrets=SECRETS, extra={PUBLIC_ROLE: "Viewer"})
+
+
+@pytest.mark.parametrize("auth", list(Auth))
+def test_every_auth_manager_to_choose_from_is_a_guarded_one(layout: Layout, auth: Auth) -> None:
+    environment = airflow_environment(layout, secrets=SECRETS, auth=auth)
+
+    module, name = environment["AIRFLOW__CORE__AUTH_MANAGER"].rsplit(".", 1)
+    found = importlib.util.find_spec(module)
+    assert found is not None
+    assert found.origin is not None
+    assert f"class {name}(Guard, " in Path(found.origin).read_text(encoding="utf-8")
+
+
+def test_airflow_finds_the_name_by_which_it_knows_fab() -> None:
+    assert "FabAuthManager" in Auth.FAB.manager
 
 
 def test_extra_settings_win(layout: Layout) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from include.local_stack.credentials import (
+    OFFICE_USERS,
     USERS,
+    assigned,
     ensure_passwords,
     ensure_secrets,
     read_passwords,
@@ -82,3 +84,19 @@ def test_an_unreadable_file_is_never_replaced_in_silence(layout: Layout, content
 
 def test_no_stack_has_no_passwords(layout: Layout) -> None:
     assert read_passwords(layout) == {}
+
+
+def test_every_office_of_a_policy_has_a_user_of_its_own() -> None:
+    assert len(set(OFFICE_USERS.values())) == len(OFFICE_USERS)
+    for office, user in OFFICE_USERS.items():
+        assert USERS[user] == "user"
+        assert assigned(office) == {"id": user, "name": user}
+
+
+def test_an_office_without_a_user_is_refused_not_guessed() -> None:
+    with pytest.raises(LocalStackError, match=r"'treasurer' .*'rso'.*OFFICE_USERS"):
+        assigned("treasurer")
+
+
+def test_only_reading_is_left_to_the_notary() -> None:
+    assert USERS["notary"] == USERS["viewer"] == "viewer"

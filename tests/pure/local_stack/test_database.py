@@ -14,6 +14,7 @@ from include.local_stack.errors import MigrationFailed
 from include.local_stack.layout import Layout
 
 VERSION = importlib.metadata.version("apache-airflow-core")
+FAB = importlib.metadata.version("apache-airflow-providers-fab")
 
 
 @pytest.fixture
@@ -24,14 +25,16 @@ def layout(tmp_path: Path) -> Layout:
     return layout
 
 
-def at_revision(layout: Layout, revision: str) -> None:
+def at_revision(layout: Layout, revision: str, fab_revision: str = "def") -> None:
+    tables = {"alembic_version": revision, "alembic_version_fab": fab_revision}
     with closing(sqlite3.connect(layout.database)) as connection, connection:
-        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
-        connection.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        for table, value in tables.items():
+            connection.execute(f"CREATE TABLE {table} (version_num TEXT)")
+            connection.execute(f"INSERT INTO {table} VALUES (?)", (value,))  # noqa: S608
 
 
-def recorded(layout: Layout, airflow: str, revision: str) -> None:
-    fields = {"airflow": airflow, "revision": revision}
+def recorded(layout: Layout, airflow: str, revision: str, **fab: str) -> None:
+    fields = {"airflow": airflow, "revision": revision, "fab": FAB, "fab_revision": "def"} | fab
     (layout.airflow_home / "migrated.json").write_text(json.dumps(fields))
 
 
@@ -52,6 +55,13 @@ def test_another_airflow_or_revision_is_migrated(
 ) -> None:
     at_revision(layout, "abc")
     recorded(layout, airflow, revision)
+    assert not is_migrated(layout)
+
+
+@pytest.mark.parametrize("fab", [{"fab": "1.0"}, {"fab_revision": ""}])
+def test_another_fab_is_migrated(layout: Layout, fab: dict[str, str]) -> None:
+    at_revision(layout, "abc")
+    recorded(layout, VERSION, "abc", **fab)
     assert not is_migrated(layout)
 
 
