@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
@@ -66,9 +65,9 @@ class VerifyStop(BaseOperator):
         """Wait until it can be said, then look."""
         from include.wiring import holding
 
-        moment = holding.when_to_look(steps.open_desk(), self.hold)
-        # the trigger refuses a moment that has passed
-        if moment > datetime.now(moment.tzinfo) + timedelta(milliseconds=200):
+        desk = steps.open_desk()
+        moment = holding.when_to_look(desk, self.hold)
+        if moment > desk.now():
             self.defer(trigger=DateTimeTrigger(moment=moment), method_name="look")
         return self.look(context)
 

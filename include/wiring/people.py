@@ -41,7 +41,7 @@ ASKED = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 """An office that the policy does not ask is skipped, and the next is asked all the same."""
 
 
-def _typed(kind: str) -> dict[str, Param]:
+def form_for(kind: str) -> dict[str, Param]:
     """The form of a human task: every field has a valid default, or the task could not start."""
     text = {"type": ["null", "string"], "minLength": 3}
     form = {
@@ -79,7 +79,6 @@ class AskPerson(HITLOperator):
             task_id=task_for(kind, office),
             subject=f"{office}: {kind.replace('_', ' ')}",
             options=list(WORDS[kind].values()),
-            params=_typed(kind),
             assigned_users=[{"id": office, "name": office}],
             retries=2,  # after a fault between question and answer the person is asked again
             **kwargs,
@@ -117,6 +116,10 @@ class AskPerson(HITLOperator):
         )
 
 
+def _ask(kind: str, office: str, about: str, **arguments: Any) -> AskPerson:
+    return AskPerson(kind=kind, office=office, about=about, params=form_for(kind), **arguments)
+
+
 def _from(task_id: str) -> str:
     """The digest that a task of this run wrote."""
     return "{{ ti.xcom_pull(task_ids='" + task_id + "')['" + task_id + "'] }}"
@@ -135,7 +138,7 @@ def determine(
     report = step(steps.write_report, trigger_rule=ASKED, multiple_outputs=False)(
         verdict=verdict, judgement=judgement, purpose=purpose
     )
-    opinion = AskPerson(kind=OPINION, office=SECOND_LINE, about=_from(steps.REPORT))
+    opinion = _ask(OPINION, SECOND_LINE, _from(steps.REPORT))
     packet = step(steps.close_packet, multiple_outputs=False)(
         report=_from(steps.REPORT), answer=opinion.output
     )
@@ -143,7 +146,7 @@ def determine(
     report >> opinion >> packet >> followed
     last: XComArg = packet
     for office in SIGNERS:
-        asked = AskPerson(kind=DETERMINATION, office=office, about=shown, trigger_rule=ASKED)
+        asked = _ask(DETERMINATION, office, shown, trigger_rule=ASKED)
         checked = step(
             steps.verify_sign_off, task_id=f"verify_{asked.task_id}", trigger_rule=ASKED
         )(packet=shown, office=office, answer=asked.output)
@@ -161,7 +164,7 @@ def determine(
 def _notices(followed: XComArg, shown: str) -> XComArg:
     """Who has to be told first, then the permit."""
     sent = step(steps.send_notices)(packet=shown)
-    receipts = {office: AskPerson(kind=RECEIPT, office=office, about=shown) for office in TOLD}
+    receipts = {office: _ask(RECEIPT, office, shown) for office in TOLD}
     permit = step(steps.ask_for_permit, trigger_rule=ASKED)(
         packet=shown, answers={office: asked.output for office, asked in receipts.items()}
     )
@@ -176,10 +179,7 @@ def _responses(followed: XComArg, shown: str) -> None:
         for kind in ResponseKind
         if kind is not ResponseKind.CAP_TRAINING
     }
-    asked = {
-        office: AskPerson(kind=DELETION, office=office, about=shown, trigger_rule=ASKED)
-        for office in DELETERS
-    }
+    asked = {office: _ask(DELETION, office, shown, trigger_rule=ASKED) for office in DELETERS}
     answered = step(steps.record_deletion, trigger_rule=ASKED)(
         packet=shown, answers={office: one.output for office, one in asked.items()}
     )

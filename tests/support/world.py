@@ -127,7 +127,7 @@ class World:
             run_id=run_id,
             keys=TrustedKeys.read(self.folders.trust_root),
             sealer=Sealer(self.folders.trainer),
-            clock=lambda: self.now,
+            clock=self.desk.clock,
         )
         gate.announce()
         self.notary.step()
