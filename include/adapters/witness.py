@@ -108,7 +108,7 @@ class AirflowWitness:
                         "Turn simple_auth_manager_all_admins off.",
                     )
                 answer = self._get(client, path)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise Refused(
                 "airflow_unreachable",
                 f"{self.url} did not say who answered {said.task_id}: {type(error).__name__}. An "
@@ -117,12 +117,22 @@ class AirflowWitness:
         return self._read(answer, said)
 
     def _get(self, client: httpx.Client, path: str) -> httpx.Response:
-        answer = client.get(path, headers={"Authorization": f"Bearer {self._token}"})
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            login = {"username": self.user, "password": self.password}
-            got = client.post("/auth/token", json=login)
-            self._token = str(got.json().get("access_token", "")) if got.is_success else ""
+        """As the notary's own user; with a new token where there is none or it has run out."""
+        for _ in range(2):
+            if not self._token:
+                login = {"username": self.user, "password": self.password}
+                got = client.post("/auth/token", json=login)
+                self._token = str(got.json()["access_token"]) if got.is_success else ""
+            if not self._token:
+                raise Refused(
+                    "airflow_unreachable",
+                    f"{self.url} does not let the notary's user {self.user!r} in (HTTP "
+                    f"{got.status_code}). Start the stack again, it renews the account.",
+                )
             answer = client.get(path, headers={"Authorization": f"Bearer {self._token}"})
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                return answer
+            self._token = ""
         return answer
 
     def _read(self, answer: httpx.Response, said: AirflowAnswer) -> Recalled:
