@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from include.rsp import records as r
+from include.rsp.answers import determinations_on
 from include.rsp.canonical import Digest
 from include.rsp.capability_report import first_screen
 from include.rsp.errors import Refused
@@ -33,8 +34,14 @@ class Question:
     seconds: float
 
 
-def question_for(desk: Desk, kind: str, office: str, about: Digest) -> Question | None:
+def question_for(
+    desk: Desk, kind: str, office: str, about: Digest, *, again: bool = False
+) -> Question | None:
     """What the office is asked now; None: it is not its turn, or the policy does not ask it.
+
+    Args:
+        again: the task was run before. Who has answered is then asked again, and the notary refuses
+            and records the second answer: nobody re-runs a sign-off unseen.
 
     Raises:
         Refused: the time is over, or nobody could ever answer.
@@ -47,7 +54,8 @@ def question_for(desk: Desk, kind: str, office: str, about: Digest) -> Question 
     policy = rules_of(desk, report.verdict.record).policy
     if kind == DETERMINATION:
         check_have_tasks(policy)
-    if not _is_asked(desk, kind, office, about, policy):
+    answered = again and office in determinations_on(state, about)
+    if not answered and not _is_asked(desk, kind, office, about, policy):
         return None
     hours = (
         policy.sign_off.second_line.answer_within_hours

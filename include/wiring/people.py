@@ -86,7 +86,7 @@ class AskPerson(HITLOperator):
 
     def execute(self, context: Any) -> Any:
         """Ask, if it is this office's turn; parked until the answer or the end of its time."""
-        question = self._question()
+        question = self._question(again=context["ti"].try_number > 1)
         if question is None:
             raise AirflowSkipException(f"The policy does not ask the {self.office} here.")
         context["ti"].xcom_push(key="record", value=self.about)
@@ -97,10 +97,10 @@ class AskPerson(HITLOperator):
         return super().execute(context)
 
     @as_airflow
-    def _question(self) -> Question | None:
+    def _question(self, *, again: bool) -> Question | None:
         from include.wiring.asking import question_for
 
-        return question_for(open_desk(), self.kind, self.office, self.about)
+        return question_for(open_desk(), self.kind, self.office, self.about, again=again)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Hand the answer on as it came; nothing is believed of it here."""

@@ -199,7 +199,7 @@ def test_a_sign_off_marked_by_hand_ends_without_a_permit_and_is_found(desk: Desk
     assert desk.findings()[before:] == ["sign_off_bypassed"]
 
 
-def test_a_sign_off_that_was_cleared_counts_no_more_and_is_found(desk: Desk) -> None:
+def test_a_sign_off_that_was_cleared_and_answered_again_is_refused_and_found(desk: Desk) -> None:
     run_id = desk.trigger()
     desk.answer(run_id, "opinion", "second-line", "agree", reason="read it")
     desk.answer(run_id, "determination", "rso", "accept_recommendation", reason="as advised")
@@ -213,13 +213,11 @@ def test_a_sign_off_that_was_cleared_counts_no_more_and_is_found(desk: Desk) -> 
                 "include_downstream": True, "only_failed": False, "reset_dag_runs": True,
             },
         )  # fmt: skip
-    desk.ends(run_id, "sign_off_as_rso", "skipped")  # it has answered, and is not asked again
-    desk.answer(run_id, "determination", "ceo", "accept_recommendation", reason="as advised")
-    desk.answer(run_id, "receipt", "board", "received", reason="read it")
-    desk.ends(run_id, "ask_for_permit", "failed")
-    assert list(desk.state.refusals.values())[-1].code == "not_answered"
+    desk.answer(run_id, "determination", "rso", "accept_recommendation", reason="once more")
+    desk.ends(run_id, "verify_sign_off_as_rso", "failed")
+    assert list(desk.state.refusals.values())[-1].code == "answered_already"
     assert desk.permits() == 1
-    assert desk.findings()[before:] == ["sign_off_bypassed"]
+    assert desk.findings()[before:] == ["answer_refused"]
 
 
 def test_with_every_answer_in_place_the_hold_is_released(desk: Desk) -> None:
