@@ -31,7 +31,10 @@ BELOW = "below_recommendation"
 
 
 def may_go_below(plain: dict[str, Any]) -> None:
-    plain["sign_off"]["below_recommendation"] = {"clause": "toylab 9", "statuses": ["not_ruled_out"]}
+    plain["sign_off"]["below_recommendation"] = {
+        "clause": "toylab 9",
+        "statuses": ["not_ruled_out"],
+    }
     plain["hold"]["resume_when"].append("new_determination")
 
 
@@ -109,7 +112,8 @@ def test_where_one_of_two_suffices_a_no_of_the_other_still_stops(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("caps", "ratio"), [((None, None), (4, 6)), ((5, None), (4, 5)), ((3, 2), (2, 2)), ((9, 9), (4, 6))]
+    ("caps", "ratio"),
+    [((None, None), (4, 6)), ((5, None), (4, 5)), ((3, 2), (2, 2)), ((9, 9), (4, 6))],
 )
 def test_the_smallest_cap_of_the_officers_bounds_what_is_due_and_the_ceiling(
     tmp_path: Path, caps: tuple[float | None, ...], ratio: tuple[float, float]
