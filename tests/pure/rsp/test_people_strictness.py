@@ -19,12 +19,12 @@ BASE = read_policy(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes(), where
 OLD = read_policy(named_file(POLICIES, "anthropic-rsp-1.0").read_bytes(), where="1.0")
 COMPARE = "people must compare"
 FIELDS = {
-    "answer_within_hours": ("sign_off", 24.0),
-    "acknowledge_within_seconds": ("hold", 60.0),
-    "verify_after_seconds": ("hold", 30.0),
-    "permit_days": ("authority", 7.0),
-    "lease_seconds": ("authority", 60.0),
-    "reassess_days": ("authority", float(BASE.authority.reassess_days)),
+    "answer_within_hours": "sign_off",
+    "acknowledge_within_seconds": "hold",
+    "verify_after_seconds": "hold",
+    "permit_days": "authority",
+    "lease_seconds": "authority",
+    "reassess_days": "authority",
 }
 
 
@@ -64,6 +64,12 @@ def without(name: str) -> Change:
 
 def rungs(*steps: tuple[float, list[str]]) -> Change:
     return put("hold", "escalation", [{"after_seconds": at, "to": to} for at, to in steps])
+
+
+def longer(name: str) -> tuple[list[Change], str]:
+    """One more hour, second or day."""
+    now = getattr(getattr(BASE, FIELDS[name]), name)
+    return [put(FIELDS[name], name, float(now) + 1)], f"{name}: {now} → {float(now) + 1}"
 
 
 LOOSER: dict[str, tuple[list[Change], str]] = {
@@ -134,10 +140,7 @@ LOOSER: dict[str, tuple[list[Change], str]] = {
         [response("delete-weights", resume=[])],
         "response delete-weights: resume without safeguards_verified",
     ),
-} | {
-    f"{name} is longer": ([put(where, name, value + 1)], f"{name}: {getattr(getattr(BASE, where), name)} → {value + 1}")
-    for name, (where, value) in FIELDS.items()
-}  # fmt: skip
+} | {f"{name} is longer": longer(name) for name in FIELDS}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LOOSER)
