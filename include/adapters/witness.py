@@ -129,15 +129,21 @@ class AirflowWitness:
         )
 
     def _get(self, client: httpx.Client, path: str) -> httpx.Response:
-        """The answer to the notary's own account, logged in anew once; ValueError: no token."""
-        answer = client.get(path, headers={"Authorization": f"Bearer {self._token}"})
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            self._token = ""
-            login = {"username": self.user, "password": self.password}
-            got = client.post("/auth/token", json=login)
-            if got.is_success:
+        """As the notary's own user, with a new token where there is none or it has run out.
+
+        Raises:
+            ValueError: what came for a token is none.
+        """
+        for _ in range(2):
+            if not self._token:
+                login = {"username": self.user, "password": self.password}
+                got = client.post("/auth/token", json=login)
+                got.raise_for_status()
                 self._token = _Token.model_validate_json(got.content).access_token
             answer = client.get(path, headers={"Authorization": f"Bearer {self._token}"})
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                break
+            self._token = ""
         return answer
 
     def _read(self, answer: httpx.Response, said: AirflowAnswer) -> Recalled:

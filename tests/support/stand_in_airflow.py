@@ -33,6 +33,7 @@ class StandInAirflow(httpx.BaseTransport):
     anonymous: bool = False
     fault: Fault | None = None
     logins: int = 0
+    token: str = TOKEN
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as the API does: 401 without a token, 404 for what nobody asked."""
@@ -41,13 +42,17 @@ class StandInAirflow(httpx.BaseTransport):
             answer = self.fault(request)
             if answer is not None:
                 return answer
+        if request.headers.get("Authorization", "").endswith(" "):
+            raise httpx.LocalProtocolError("Illegal header value", request=request)  # as h11 does
         if request.url.path == "/auth/token":
             self.logins += 1
             right = json.loads(request.content) == {"username": "notary", "password": PASSWORD}
             return (
-                httpx.Response(201, json={"access_token": TOKEN}) if right else httpx.Response(401)
+                httpx.Response(201, json={"access_token": self.token})
+                if right
+                else httpx.Response(401)
             )
-        if not self.anonymous and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if not self.anonymous and request.headers.get("Authorization") != f"Bearer {self.token}":
             return httpx.Response(401)
         *_, dag, _, run, _, task, index, what = request.url.raw_path.decode().split("/")
         assert (dag, run, index, what) == (

@@ -255,7 +255,7 @@ def test_the_attestation_is_read_by_standard_tools_alone(world: World) -> None:
         envelope.verify([CryptoSigner.generate_ed25519().public_key], 1)
     assert envelope.payload_type == "application/vnd.in-toto+json"
 
-    parsed = json_format.Parse(envelope.payload, statement_pb2.Statement())  # type: ignore[attr-defined]
+    parsed = json_format.Parse(envelope.payload, statement_pb2.Statement())
     read = Statement.copy_from_pb(parsed)
     read.validate()
     made = checkpoint_of(world)
@@ -269,7 +269,7 @@ def test_the_attestation_is_read_by_standard_tools_alone(world: World) -> None:
     ours = plain.pop("redline")
     # an array by the specification; the package's own message (0.9.3) has room for one text only
     assert plain.pop("verifiedLevels") == ["REDLINE_DEPLOYMENT_PERMITTED"]
-    summary = json_format.ParseDict(plain, vsa_pb2.VerificationSummary())  # type: ignore[attr-defined]
+    summary = json_format.ParseDict(plain, vsa_pb2.VerificationSummary())
     assert summary.verification_result == "PASSED"
     assert summary.verifier.id == "urn:redline:notary"
     assert summary.time_verified.ToDatetime(UTC) == world.state.expect(digest, r.Permit).at

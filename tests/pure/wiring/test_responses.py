@@ -31,8 +31,8 @@ from tests.support.refusing import refused
 from tests.support.world import RUN, World
 
 CONTINUE, VERIFY, PAUSE = Outcome.CONTINUE, Outcome.VERIFY_SAFEGUARDS, Outcome.PAUSE
-BOTH = [("training", []), ("deployment", [])]
-STANDING = ("training", [])
+BOTH: list[tuple[str, list[str]]] = [("training", []), ("deployment", [])]
+STANDING: tuple[str, list[str]] = ("training", [])
 """RSP 2.2 §6.2, pretraining monitor: the run is at the compute that needs the standard."""
 
 
@@ -143,7 +143,7 @@ def test_a_chosen_response_orders_its_measures_once(
     tmp_path: Path, policy: bytes, scores: dict[str, int], response: str, more: list[Any]
 ) -> None:
     world = published_world(tmp_path, policy)
-    verdict = assess_lines(world, 4, **scores)
+    verdict = assess_lines(world, 4, None, **scores)
     packet = chosen(world, response)
     assert holds_of(world) == [*BOTH, *more]
     (named,) = signing_off.chosen_responses(world.desk, packet)
@@ -293,7 +293,8 @@ def test_2d_under_elicited_restricts_the_deployment_until_it_is_assessed_anew(
     packet = packet_on(world, purpose=Scope.DEPLOYMENT)
     sign_all(world, packet)
     permit = permit_on(world, packet)
-    assert (permit.purpose, permit.ceiling_flop) == (Scope.DEPLOYMENT, pytest.approx(16 * X))
+    assert permit.purpose is Scope.DEPLOYMENT
+    assert permit.ceiling_flop == pytest.approx(16 * X)
     assert holds_of(world) == [("training", [])]
     assert verify_store(world.store).problems == []
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from include.adapters import answers
+from include.adapters.signing import KeyFile
 from include.adapters.store import put_blob
 from include.adapters.verification import verify_store
 from include.rsp import records as r
@@ -190,9 +191,7 @@ def test_no_officers_key_at_all_signs_nothing(held: World) -> None:
     said = answers.said_by(
         "determination", office="rso", choice="accept_recommendation", reason="x", at=held.now
     )
-    envelope = answers.sign_answer(
-        answers.KeyFile(held.folders.trainer), "determination", packet, said
-    )
+    envelope = answers.sign_answer(KeyFile(held.folders.trainer), "determination", packet, said)
     with refused("bad_signature"):
         answers.signed_record(held.state.trust, "determination", packet, envelope, at=held.now)
 
