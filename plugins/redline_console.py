@@ -94,12 +94,33 @@ def record(digest: str) -> HTMLResponse:
         f"<li><a href='{PREFIX}/files/{ref.blob}'>{html.escape(ref.name)}</a> ({ref.bytes} bytes)"
         for ref in blobs(found)
     )
+    shown = (
+        f"<p><a href='{PREFIX}/reports/{digest}'>Read it as its signers are shown it</a></p>"
+        if found.kind in ("capability_report", "packet")
+        else ""
+    )
     body = (
-        f"<p>Entry {state.index_of[digest]} of the ledger, by {html.escape(found.by)}, "
+        f"{shown}<p>Entry {state.index_of[digest]} of the ledger, by {html.escape(found.by)}, "
         f"{found.at:%Y-%m-%d %H:%M:%S} UTC. <a href='{PREFIX}/'>All entries</a></p>"
         f"<ul>{files}</ul><pre>{linked}</pre>"
     )
     return _page(f"{found.kind} {digest[7:19]}", body)
+
+
+@app.get("/reports/{digest}", response_class=HTMLResponse)
+def report(digest: str) -> HTMLResponse:
+    """A Capability Report or packet as the page that its signers are shown, from the store."""
+    from include.adapters.store import get_blob, open_store
+    from include.rsp.records import CapabilityReport, Packet
+
+    found = _state().records.get(digest)
+    if not isinstance(found, CapabilityReport | Packet):
+        raise HTTPException(404, f"No report or packet {digest} in the ledger.")
+    try:
+        content = get_blob(open_store(Settings.from_environment().store), found.page.blob)
+    except RedlineError as error:
+        raise HTTPException(404, str(error)) from error
+    return HTMLResponse(content, headers=HEADERS)
 
 
 @app.get("/files/{digest}", response_class=PlainTextResponse)

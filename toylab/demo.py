@@ -12,27 +12,25 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from include.adapters import bootstrap
 from include.adapters.ledger import LedgerReader
-from include.adapters.signing import KeyFile
 from include.adapters.store import DirectoryStore
 from include.adapters.verification import verify_store
 from include.cli import printing, stack
 from include.local_stack.layout import Layout
-from include.local_stack.rest import AirflowRest
 from include.local_stack.stack import StackHandle
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome
+from toylab.cast import Cast
 from toylab.milestones import (
     RUN_ID,
     has_evidence,
+    is_determined,
     is_judged,
     is_permitted,
     is_released,
-    newest_packet,
+    is_verified,
     permits,
     run_of,
     verdict_on,
@@ -40,9 +38,9 @@ from toylab.milestones import (
 from toylab.narrator import Narrator
 from toylab.plot import plot_story
 from toylab.story import AT_HAND, SUPPLIED_LATER, trainer, write_evidence
+from toylab.training import BASE_STEPS
 
 PATIENCE_SECONDS = 240.0
-MOMENTS = 2.0
 Condition = Callable[[LedgerState], bool]
 
 
@@ -57,6 +55,7 @@ class Demo:
     layout: Layout
     handle: StackHandle
     narrator: Narrator
+    cast: Cast
 
     @property
     def store(self) -> DirectoryStore:
@@ -72,6 +71,7 @@ class Demo:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             state = self.narrator.catch_up()
+            self.cast.act(state)
             if condition(state):
                 return state
             time.sleep(0.1)
@@ -96,11 +96,29 @@ class Demo:
             any(event["event"] == "order_seen" for event in self.narrator.events),
             "the trainer should have seen the order while it moved",
         )
+        self.wait("that the run is seen to stand still", is_verified)
+        self.wait("the officers' word on the pause", lambda state: is_determined(state, 2))
         self.supply(SUPPLIED_LATER)
         self.release()
         state = self.wait("the permit that ends the hold", is_released)
         self.wait("the end of training", lambda _: self.trainer_says("finished"))
+        self.measure()
         return state
+
+    def measure(self) -> None:
+        """How soon the run stopped, by the trainer's own events."""
+        stop = next(one for one in self.narrator.events if one["event"] == "acknowledged")
+        self.narrator.say(
+            f"MEASURED stopped {stop['steps_from_order_to_stop']} steps and "
+            f"{stop['seconds_from_order_to_stop']:.2f} s after the order was visible to the "
+            f"trainer, at its next checkpoint boundary ({BASE_STEPS} steps apart), with "
+            f"{stop['lease_seconds_left']:.1f} s of its lease left",
+            "bold",
+        )
+        self.demand(
+            stop["steps_from_order_to_stop"] <= BASE_STEPS and stop["lease_seconds_left"] > 0,
+            "the run should stop within one boundary and never later than its lease",
+        )
 
     def continues(self, name: str, *, warned: bool) -> None:
         """One checkpoint after which training goes on."""
@@ -129,51 +147,13 @@ class Demo:
         self.wait("the evidence", lambda state: has_evidence(state, evidence))
 
     def release(self) -> None:
-        """Two SIMULATED officers sign the packet, each with the own key, through the REST API."""
+        """Somebody asks for the release; the cast answers, each with the own key."""
         with self.handle.rest("engineer") as rest:
-            run = rest.trigger(
+            rest.trigger(
                 "release_hold",
                 {"run_id": RUN_ID, "reason": "the missing drill was done (SIMULATED)"},
             )
-        run_id = str(run["dag_run_id"])
         self.narrator.say("engineer triggers release_hold", "magenta")
-        state = self.wait("the packet", lambda now: newest_packet(now) is not None)
-        packet = newest_packet(state)
-        for office in ("rso", "ceo"):
-            self._answer(run_id, office, str(packet))
-
-    def _answer(self, run_id: str, office: str, packet: str) -> None:
-        """Answer as a person would: some moments after the question, and again if asked again.
-
-        (Airflow 3.3.2 can fail a human task that is answered within a tenth of a second: the
-        scheduler then hears of the question's end after the answer has queued the task again.)
-        """
-        task = f"sign_off_as_{office}"
-        key = KeyFile(bootstrap.KeyFolders(self.layout.keys).officer(office))
-        with self.handle.rest(office) as rest:
-
-            def is_signed(_: LedgerState) -> bool:
-                if _state_of(rest, run_id, task) == "success":
-                    return True
-                if _seconds_asked(rest, run_id, task) > MOMENTS:
-                    envelope = bootstrap.sign_determination(
-                        key,
-                        packet,
-                        office=office,
-                        decision="proceed",
-                        reason="the standard holds (SIMULATED officer)",
-                        at=datetime.now(UTC),
-                    )
-                    rest.answer_human_task(
-                        "release_hold",
-                        run_id,
-                        task,
-                        chosen_options=["Proceed"],
-                        params_input={"signature": envelope.model_dump_json()},
-                    )
-                return False
-
-            self.wait(f"the answer of the {office}", is_signed)
 
     def close(self, state: LedgerState) -> bool:
         """Table, verification, plot and address; whether the store is sound."""
@@ -186,23 +166,6 @@ class Demo:
             f"UI       {self.handle.base_url}   users and passwords: {self.layout.users_file}"
         )
         return not report.problems
-
-
-def _state_of(rest: AirflowRest, run_id: str, task: str) -> str | None:
-    for one in rest.task_instances("release_hold", run_id):
-        if one["task_id"] == task:
-            return str(one["state"])
-    return None
-
-
-def _seconds_asked(rest: AirflowRest, run_id: str, task: str) -> float:
-    """How long a person has been waited for; 0 when nobody is."""
-    for one in rest.pending_human_tasks("release_hold", run_id):
-        instance = one["task_instance"]
-        if instance["task_id"] == task and instance["state"] == "awaiting_input":
-            asked = datetime.fromisoformat(one["created_at"])
-            return (datetime.now(UTC) - asked).total_seconds()
-    return 0.0
 
 
 def put_aside(home: Path) -> None:
@@ -239,7 +202,7 @@ def main() -> int:
     try:
         handle = stack.start(layout, (), lambda line: narrator.say(line, "dim"))
         with trainer(layout, options.linger):
-            demo = Demo(layout, handle, narrator)
+            demo = Demo(layout, handle, narrator, Cast(layout, handle))
             state = demo.tell()
         sound = demo.close(state)
     except StoryBroken as error:

@@ -46,9 +46,13 @@ def has_evidence(state: LedgerState, wanted: dict[str, tuple[str, str]]) -> bool
     return set(wanted) <= {one.criterion for one in state.evidence.values()}
 
 
-def newest_packet(state: LedgerState) -> str | None:
-    found = [digest for digest, one in state.records.items() if isinstance(one, r.Packet)]
-    return found[-1] if found else None
+def is_verified(state: LedgerState) -> bool:
+    checks = [one for each in state.stop_checks.values() for one in each.values()]
+    return any(one.stands_still for one in checks)
+
+
+def is_determined(state: LedgerState, count: int) -> bool:
+    return len(run_of(state).determinations) >= count
 
 
 def is_released(state: LedgerState) -> bool:

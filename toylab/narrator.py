@@ -67,7 +67,9 @@ def _event(event: dict[str, Any]) -> str | None:
     said = {
         "started": "starts; lingers {linger:g} s while it is assessed (a setting of the demo)",
         "order_seen": "sees the hold while it is still moving",
-        "acknowledged": "stopped, state saved; {steps_from_order_to_stop} steps after the order",
+        "acknowledged": "stopped, state saved; {steps_from_order_to_stop} steps and "
+        "{seconds_from_order_to_stop:.2f} s after the order, {lease_seconds_left:.1f} s of the "
+        "lease left",
         "waiting": "stands still: {reason}",
         "resumed": "goes on (it waited for: {after})",
         "finished": "finished",
@@ -113,9 +115,21 @@ def _evidence(record: r.Evidence) -> tuple[str, str]:
     return f"{label}evidence for {piece.criterion}: {piece.statement}", "dim"
 
 
-def _determination(record: r.Determination) -> tuple[str, str]:
-    label = "SIMULATED " if record.simulated else ""
-    return f"{label}{record.office} signs: {record.decision} ({record.reason})", "magenta"
+def _answer(record: r.Answer) -> tuple[str, str]:
+    who = f"{record.office} ({record.identification}{', SIMULATED' if record.simulated else ''})"
+    return f"{who}: {record.choice}: {record.reason}", "magenta"
+
+
+def _notification(record: r.Notification) -> tuple[str, str]:
+    went = [one.channel for one in record.deliveries if one.delivered]
+    how = f"by {', '.join(went)}" if went else "by no channel: none is configured"
+    return f"redline  sends word to {record.to} ({record.notice}) {how}", "dim"
+
+
+def _stop_check(record: r.StopCheck) -> tuple[str, str]:
+    if record.stands_still:
+        return "redline  sees the run stand still: nothing newer, no heartbeat of training", "cyan"
+    return f"redline  sees the run MOVE: {record.findings[0].message}", "bold red"
 
 
 def _acknowledgement(record: r.Acknowledgement) -> tuple[str, str]:
@@ -123,9 +137,9 @@ def _acknowledgement(record: r.Acknowledgement) -> tuple[str, str]:
 
 
 def _permit(record: r.Permit) -> tuple[str, str]:
-    kind = "genesis permit" if record.checkpoint is None else "permit"
+    kind = "genesis permit" if record.checkpoint is None else f"{record.purpose} permit"
     ends = ", which ends the hold" if record.releases else ""
-    simulated = " (SIMULATED officers)" if record.simulated else ""
+    simulated = f" ({record.identification}{', SIMULATED' if record.simulated else ''})"
     return (
         f"notary   signs a {kind}{ends}{simulated}: next assessment due at "
         f"{multiple(record.due_flop)}, ceiling {multiple(record.ceiling_flop)}",
@@ -190,8 +204,14 @@ _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "validation": _validation,
     "evidence": _evidence,
     "hold": lambda one: (f"notary   HOLD on {one.run_id}: {one.reason}", "bold red"),
-    "packet": lambda _: ("redline  closes the packet that the officers are shown", ""),
-    "determination": _determination,
+    "capability_report": lambda _: ("redline  writes the Capability Report", ""),
+    "packet": lambda _: ("redline  closes the packet: report and second line's opinion", ""),
+    "opinion": _answer,
+    "determination": _answer,
+    "receipt": _answer,
+    "notification": _notification,
+    "stop_check": _stop_check,
+    "escalation": lambda one: (f"LADDER   rung {one.rung}: {', '.join(one.to)}", "bold yellow"),
     "acknowledgement": _acknowledgement,
     "refusal": lambda one: (f"REFUSED  [{one.code}] {one.message}", "yellow"),
     "deviation": lambda one: (f"DEVIATION {one.finding}: {one.message}", "bold yellow"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -42,7 +42,7 @@ class Store(Protocol):
         """All keys that begin with the prefix, in order of their text."""
         ...
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Sequence[str]:
         """The names one level below the prefix that have something below them, in order."""
         ...
 
@@ -102,7 +102,7 @@ class DirectoryStore:
             found += [start + name for name in names if not name.startswith(".")]
         yield from sorted(found)
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Sequence[str]:
         """The folders in the directory that the prefix names."""
         if not self.root.is_dir():
             raise StoreUnavailable(f"The store {self.uri} is not there.")

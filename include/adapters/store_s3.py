@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -87,7 +87,7 @@ class S3Store:
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("list", prefix, error) from error
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Sequence[str]:
         """The common prefixes one level below."""
         whole = self._key(f"{prefix.rstrip('/')}/")
         try:

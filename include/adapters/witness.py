@@ -138,7 +138,12 @@ class AirflowWitness:
             if not self._token:
                 login = {"username": self.user, "password": self.password}
                 got = client.post("/auth/token", json=login)
-                got.raise_for_status()
+                if not got.is_success:
+                    raise Refused(
+                        "airflow_unreachable",
+                        f"{self.url} does not let the notary's user {self.user!r} in (HTTP "
+                        f"{got.status_code}). Start the stack again, it renews the account.",
+                    )
                 self._token = _Token.model_validate_json(got.content).access_token
             answer = client.get(path, headers={"Authorization": f"Bearer {self._token}"})
             if answer.status_code != httpx.codes.UNAUTHORIZED:

@@ -61,6 +61,7 @@ def init(
     from include.adapters.ledger import LEDGER
     from include.adapters.policy_files import POLICIES, SUITES, bytes_of, read_together
     from include.adapters.store import open_store
+    from include.local_stack.credentials import OFFICE_USERS
     from include.rsp.adoption import offices_of
 
     files = (
@@ -77,7 +78,7 @@ def init(
         return
     now, roles = datetime.now(UTC), offices_of(law)
     folders = bootstrap.KeyFolders(keys)
-    root = bootstrap.make_trust_root(folders, roles, simulated=True, at=now)
+    root = bootstrap.make_trust_root(folders, roles, simulated=True, at=now, users=OFFICE_USERS)
     bootstrap.adopt(opened, folders, bytes_of(files[0]), bytes_of(files[1]), at=now)
     typer.echo(f"{len(root.keys)} keys in {keys}; officers {roles} are SIMULATED on this machine.")
     typer.echo(f"{files[0].stem} and {files[1].stem} are signed and wait for the notary.")

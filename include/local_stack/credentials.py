@@ -23,6 +23,7 @@ OFFICE_USERS: Mapping[str, str] = MappingProxyType(
         "ltbt": "ltbt",
         "ciso": "ciso",
         "governance-function": "governance",
+        "sag": "sag",
     }
 )
 """The offices of the policies, and the user by whom each of them answers: the one place for it."""

@@ -100,7 +100,9 @@ def test_parsing_a_dag_imports_nothing_heavy(tmp_path: Path) -> None:
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("path", ["/redline/", "/redline/records/x", "/redline/files/x"])
+@pytest.mark.parametrize(
+    "path", ["/redline/", "/redline/records/x", "/redline/reports/x", "/redline/files/x"]
+)
 def test_a_page_is_for_signed_in_people_only(bag: Any, path: str) -> None:
     from tests.support.airflow_world import Person
 
@@ -119,7 +121,7 @@ def test_every_route_of_the_console_asks_who_is_there(bag: Any) -> None:
     ]
     assert mounts
     routes = [one for one in mounts[0].routes if isinstance(one, APIRoute)]
-    assert len(routes) == 3
+    assert len(routes) == 4
     from tests.support.airflow_world import Person
 
     client = Person("viewer").client
