@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from include.rsp.errors import InvalidDocument, Refused
 from include.rsp.people_records import AirflowAnswer
@@ -57,6 +57,11 @@ class _Detail(BaseModel):
     assigned_users: list[_User] = []
 
 
+class _Token(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    access_token: str = Field(pattern="^[!-~]+$")
+
+
 @dataclass(slots=True)
 class AirflowWitness:
     """Asks one Airflow over its REST API."""
@@ -90,7 +95,8 @@ class AirflowWitness:
         """What Airflow says of the task now.
 
         It is believed only if (1) a request without an account is refused: else all are admins;
-        (2) the task was answered, by a named user.
+        (2) the task was answered, by a named user. A fault of the server is no answer of a person:
+        it is `airflow_unreachable`, whatever it looks like.
         """
         place = "/".join(
             quote(one, safe="") for one in (said.dag_id, said.dag_run_id, said.task_id)
@@ -101,51 +107,61 @@ class AirflowWitness:
             with httpx.Client(
                 base_url=self.url, timeout=SECONDS, transport=self.transport
             ) as client:
-                if client.get(path).status_code != httpx.codes.UNAUTHORIZED:  # (1)
+                anybody = client.get(path).status_code
+                if anybody in (httpx.codes.OK, httpx.codes.NOT_FOUND):  # (1)
                     raise Refused(
                         "all_admins",
                         f"{self.url} answers without an account: nobody's answer can be attested. "
                         "Turn simple_auth_manager_all_admins off.",
                     )
+                if anybody != httpx.codes.UNAUTHORIZED:
+                    raise self._unreachable(said, f"HTTP {anybody}")
                 answer = self._get(client, path)
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise Refused(
-                "airflow_unreachable",
-                f"{self.url} did not say who answered {said.task_id}: {type(error).__name__}. An "
-                "answer with an own signature does not need it.",
-            ) from error
-        return self._read(answer, said)
+            return self._read(answer, said)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise self._unreachable(said, type(error).__name__) from error
+
+    def _unreachable(self, said: AirflowAnswer, why: str) -> Refused:
+        return Refused(
+            "airflow_unreachable",
+            f"{self.url} did not say who answered {said.task_id}: {why}. An answer with an own "
+            "signature does not need it.",
+        )
 
     def _get(self, client: httpx.Client, path: str) -> httpx.Response:
-        """As the notary's own user; with a new token where there is none or it has run out."""
+        """As the notary's own user, with a new token where there is none or it has run out.
+
+        Raises:
+            ValueError: what came for a token is none.
+        """
         for _ in range(2):
             if not self._token:
                 login = {"username": self.user, "password": self.password}
                 got = client.post("/auth/token", json=login)
-                self._token = str(got.json()["access_token"]) if got.is_success else ""
-            if not self._token:
-                raise Refused(
-                    "airflow_unreachable",
-                    f"{self.url} does not let the notary's user {self.user!r} in (HTTP "
-                    f"{got.status_code}). Start the stack again, it renews the account.",
-                )
+                if not got.is_success:
+                    raise Refused(
+                        "airflow_unreachable",
+                        f"{self.url} does not let the notary's user {self.user!r} in (HTTP "
+                        f"{got.status_code}). Start the stack again, it renews the account.",
+                    )
+                self._token = _Token.model_validate_json(got.content).access_token
             answer = client.get(path, headers={"Authorization": f"Bearer {self._token}"})
             if answer.status_code != httpx.codes.UNAUTHORIZED:
-                return answer
+                break
             self._token = ""
         return answer
 
     def _read(self, answer: httpx.Response, said: AirflowAnswer) -> Recalled:
-        if not answer.is_success:
+        """What the answer says; ValueError: it does not read."""
+        if answer.status_code == httpx.codes.NOT_FOUND:
             raise Refused(
                 "not_answered",
                 f"Airflow knows no question {said.task_id} in {said.dag_run_id} (HTTP "
                 f"{answer.status_code}): it was cleared, or never asked.",
             )
-        try:
-            detail = _Detail.model_validate(answer.json())
-        except (ValueError, ValidationError) as error:
-            raise Refused("not_answered", f"{self.url} says nothing that reads: {error}") from error
+        if not answer.is_success:
+            raise self._unreachable(said, f"HTTP {answer.status_code}")
+        detail = _Detail.model_validate_json(answer.content)
         by = detail.responded_by_user
         if not detail.response_received or by is None or detail.responded_at is None:  # (2)
             raise Refused(

@@ -20,6 +20,7 @@ KIND_OF = {choice: kind for kind, choices in WORDS.items() for choice in choices
     "revoke": "revocation"
 }
 """Which kind of answer a choice belongs to: no choice belongs to two."""
+DETAILS = ("cap_ratio", "response", "not_applicable", "notice")
 
 
 def packet(
@@ -93,10 +94,14 @@ def _details(given: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in given:
         name, equals, value = one.partition("=")
-        if not equals or not value:
-            raise InvalidDocument(f"--detail {one!r} (expected name=value).")
+        if not equals or not value or name not in DETAILS:
+            raise InvalidDocument(
+                f"--detail {one!r} (expected name=value with one of the names {DETAILS})."
+            )
         if name == "not_applicable":
             found.setdefault(name, []).append(value)
+        elif name in found:
+            raise InvalidDocument(f"--detail {name} is given twice (expected it once).")
         elif name == "cap_ratio":
             found[name] = _number(value)
         else:

@@ -218,8 +218,8 @@ class Notary:
         state, rules = self.reader.state, self._rules()
         if rules is None:
             return
-        for hold in holds_due(state, rules.policy, stamp=code_stamp(), at=now):
-            self._append(hold)
+        while due := holds_due(state, rules.policy, stamp=code_stamp(), at=now):
+            self._append(due[0])  # what is due after it, is derived anew, as `rsp verify` does
         for digest, asked in list(state.unanswered.items()):
             give = genesis_permit if isinstance(asked, r.TrainingRun) else answer_request
             try:

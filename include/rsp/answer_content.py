@@ -8,7 +8,7 @@ from include.rsp.policy import Policy
 from include.rsp.responses import offered
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import Choice
+from include.rsp.vocabulary import Choice, ResponseKind
 
 
 def check_content(state: LedgerState, record: r.Answer, rules: Rules) -> None:
@@ -42,6 +42,13 @@ def _check_determination(state: LedgerState, record: r.Determination, rules: Rul
             f"{record.response!r} is no response to {verdict.decision.recommendation} (expected "
             f"one of {sorted(responses)}).",
         )
+    if record.response is not None and record.cap_ratio is None:
+        named = responses[record.response]
+        if named.kind is ResponseKind.CAP_TRAINING:
+            raise Refused(
+                "cap_missing",
+                f"{named.id!r} ({named.clause}) caps training, and no cap_ratio says where.",
+            )
     if record.choice is Choice.BELOW:
         _check_below(verdict, policy)
 

@@ -42,7 +42,8 @@ def check_answer(state: LedgerState, record: r.Answer, rules: Rules) -> None:
     policy gives its office a say in it; (3) those before it have answered; (4) it was given after
     the record was written and within the policy's time; (5) its holder made nothing of what is
     judged and has not answered in another office; (6) the office has not answered before, or now
-    becomes stricter; (7) what it says is something that the policy offers.
+    becomes stricter, or was told before the last officer signed; (7) what it says is something
+    that the policy offers.
 
     Raises:
         Refused: with the rule's code.
@@ -250,9 +251,19 @@ def _check_first(state: LedgerState, record: r.Answer) -> None:
         same = type(one) is type(record) and one.office == record.office
         if isinstance(record, r.Receipt) and isinstance(one, r.Receipt):
             same = same and one.notice == record.notice
+        if same and _told_too_early(state, record, one):
+            continue
         if same and order.index(record.choice) <= order.index(one.choice):
             raise Refused(
                 "answered_already",
                 f"The {record.office} has answered {one.choice!r} at {one.signed_at:%H:%M:%S}; "
                 f"{record.choice!r} is no stricter and changes nothing.",
             )
+
+
+def _told_too_early(state: LedgerState, record: r.Answer, before: r.Answer) -> bool:
+    """Whether an office that was told before an officer signed says the same once more."""
+    if not isinstance(record, r.Receipt) or record.choice != before.choice:
+        return False
+    said = determinations_on(state, record.about.record).values()
+    return any(before.signed_at < one.signed_at <= record.signed_at for one in said)

@@ -53,6 +53,9 @@ def deviations_due(state: LedgerState, *, stamp: r.CodeStamp, at: datetime) -> l
         found += _beyond_ceiling(run_id, run)
     found += _stop_checks(state)
     found += _refusals(state)
+    first: dict[tuple[str, Digest, str], Found] = {}
+    for one in found:
+        first.setdefault((one.run_id, one.about, one.kind), one)
     return [
         r.Deviation(
             at=at,
@@ -63,7 +66,7 @@ def deviations_due(state: LedgerState, *, stamp: r.CodeStamp, at: datetime) -> l
             finding=one.kind,
             message=one.message,
         )
-        for one in dict.fromkeys(found)
+        for one in first.values()
         if (one.about, one.kind) not in state.runs[one.run_id].deviations
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from include.rsp import records as r
+from include.rsp.answers import determinations_on
 from include.rsp.canonical import Digest
 from include.rsp.determination import Determined
 from include.rsp.duties import Event, Notice
@@ -50,9 +51,14 @@ def receipts_on(
 def missing_receipts(
     state: LedgerState, policy: Policy, packet: Digest, *, waived: frozenset[str]
 ) -> list[tuple[Notice, str]]:
-    """The receipts that are still to come."""
+    """The receipts that are still to come; one from before the last signature has to come again."""
     verdict = state.expect(state.report_of(packet).verdict.record, r.Verdict)
-    there = receipts_on(state, packet)
+    signed = [one.signed_at for one in determinations_on(state, packet).values()]
+    there = {
+        key
+        for key, (_, one) in receipts_on(state, packet).items()
+        if one.choice == "rejected" or all(one.signed_at >= at for at in signed)
+    }
     return [
         (notice, office)
         for notice, office in owed(policy, verdict, waived=waived)

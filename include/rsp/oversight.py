@@ -36,13 +36,13 @@ class Cause:
 def holds_due(
     state: LedgerState, policy: Policy, *, stamp: r.CodeStamp, at: datetime
 ) -> list[r.Hold]:
-    """The holds that have to be ordered now.
+    """The holds that have to be ordered now; the first of them may make others needless.
 
-    One (1) for every verdict that does not recommend to continue and has none yet, for each scope
-    that the policy names; (2) for every run that needs a standard by a standing rule while the
-    evidence does not show that the standard holds, unless such a hold is in force; (3) for every
-    determination that is stricter, unless what it is about is held or was permitted anew since;
-    (4) for every scope that a response which people chose orders something in.
+    One (1) for every verdict that does not recommend to continue and each scope that the policy
+    names, unless it has that one; (2) for every run that needs a standard by a standing rule while
+    the evidence does not show that the standard holds, unless such a hold is in force; (3) for
+    every determination that is stricter, unless what it is about is held or was permitted anew
+    since; (4) for every scope that a response which people chose orders something in.
     """
     holds: list[r.Hold] = []
     for run_id, run in state.runs.items():
@@ -75,9 +75,9 @@ def _ordered(run: RunState) -> set[tuple[Digest, Scope]]:
 
 
 def _verdicts_to_hold(run: RunState, policy: Policy) -> Iterator[Cause]:  # (1)
-    ordered = {cause for cause, _ in _ordered(run)}
+    ordered = _ordered(run)
     for digest, verdict in run.verdicts.items():
-        if digest in ordered or verdict.decision.recommendation is Outcome.CONTINUE:
+        if verdict.decision.recommendation is Outcome.CONTINUE:
             continue
         reason = "; ".join(
             f"{line.red_line} {line.status}: {line.because}"
@@ -85,7 +85,8 @@ def _verdicts_to_hold(run: RunState, policy: Policy) -> Iterator[Cause]:  # (1)
             if line.demands
         )
         for scope in policy.hold.scopes:
-            yield Cause(digest, scope, reason)
+            if (digest, scope) not in ordered:
+                yield Cause(digest, scope, reason)
 
 
 def _standards_to_hold(

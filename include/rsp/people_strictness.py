@@ -38,6 +38,9 @@ def _sign_off(old: SignOff, new: SignOff) -> Iterator[str]:
         yield f"no longer signed by {', '.join(gone)}"
     if new.needed < old.needed:
         yield f"signatures needed: {old.needed} → {new.needed}"
+    added = sorted(set(new.roles) - set(old.roles))
+    if added and new.needed < len(new.roles):
+        yield f"{', '.join(added)} may now sign in place of another office"
     if old.second_line.office != new.second_line.office:
         yield (
             f"the second line is {new.second_line.office} (was {old.second_line.office}): people "
