@@ -209,9 +209,10 @@ def _shown(
     at: datetime,
 ) -> datetime | None:
     """Until when the safeguards that this rests on are shown to hold; None: it rests on none."""
-    standing = standing_requirements(state, rules.policy, request.run_id)
     continues = verdict.decision.recommendation is Outcome.CONTINUE
     below = determined is not None and determined.below
+    overruling = request.verdict.record if below else None
+    standing = standing_requirements(state, rules.policy, request.run_id, overruling=overruling)
     if not standing and (continues or below):
         return None
     names = [one.standard for one in standing]

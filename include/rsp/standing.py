@@ -6,6 +6,7 @@ of a model that needs a standard) and the lineage floor (a run goes on from such
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from include.rsp import records as r
@@ -26,10 +27,26 @@ class StandingRequirement:
 
 
 def standing_requirements(
-    state: LedgerState, policy: Policy, run_id: str
+    state: LedgerState, policy: Policy, run_id: str, *, overruling: Digest | None = None
 ) -> list[StandingRequirement]:
-    """What a run needs by the pretraining monitor and the lineage floor; distinct, in order."""
-    found = [*_monitored(state, policy, run_id), *_inherited(state, policy, run_id)]
+    """What a run needs by the pretraining monitor and the lineage floor; distinct, in order.
+
+    A verdict that officers went below, as the policy lets them, demands nothing of anybody: they
+    determined that its model does not need the standard.
+
+    Args:
+        overruling: a verdict that they are going below now, for which there is no permit yet.
+    """
+    overruled = {
+        permit.basis[0].record
+        for run in state.runs.values()
+        for permit in run.permits.values()
+        if permit.below_recommendation
+    } | {overruling}
+    found = [
+        *_monitored(state, policy, run_id, overruled),
+        *_inherited(state, policy, run_id, overruled),
+    ]
     return list({one.standard: one for one in reversed(found)}.values())[::-1]
 
 
@@ -39,7 +56,9 @@ def newest_checkpoint(run: RunState) -> Digest | None:
     return max(known, key=lambda one: known[one].manifest.effective_compute, default=None)
 
 
-def _monitored(state: LedgerState, policy: Policy, run_id: str) -> list[StandingRequirement]:
+def _monitored(
+    state: LedgerState, policy: Policy, run_id: str, overruled: Set[Digest | None]
+) -> list[StandingRequirement]:
     """From a ratio of the least compute at which a checkpoint of any run needed the standard."""
     rule, newest = policy.pretraining_monitor, newest_checkpoint(state.runs[run_id])
     if rule is None or newest is None:
@@ -48,8 +67,8 @@ def _monitored(state: LedgerState, policy: Policy, run_id: str) -> list[Standing
     needing = [
         run.checkpoints[verdict.checkpoint.record].manifest
         for run in state.runs.values()
-        for verdict in run.verdicts.values()
-        if rule.standard in _demanded(verdict)
+        for digest, verdict in run.verdicts.items()
+        if digest not in overruled and rule.standard in _demanded(verdict)
     ]
     least = min(needing, key=lambda one: one.effective_compute, default=None)
     if least is None or compute < rule.ratio * least.effective_compute:
@@ -62,7 +81,9 @@ def _monitored(state: LedgerState, policy: Policy, run_id: str) -> list[Standing
     return [StandingRequirement(rule.standard, because, rule.clause)]
 
 
-def _inherited(state: LedgerState, policy: Policy, run_id: str) -> list[StandingRequirement]:
+def _inherited(
+    state: LedgerState, policy: Policy, run_id: str, overruled: Set[Digest | None]
+) -> list[StandingRequirement]:
     """What the nearest assessed ancestor needs, until the run itself was assessed whole.
 
     A verdict that a preliminary assessment took over from another model ends nothing, neither the
@@ -93,7 +114,12 @@ def _inherited(state: LedgerState, policy: Policy, run_id: str) -> list[Standing
                 whole = newest_whole(state.runs[ancestor])
                 if whole is None:
                     todo.append(ancestor)
-                needed = {one for each in (newest, whole) if each for one in _demanded(each[1])}
+                needed = {
+                    one
+                    for each in (newest, whole)
+                    if each and each[0] not in overruled
+                    for one in _demanded(each[1])
+                }
                 found += [
                     StandingRequirement(one, f"it goes on from {ancestor}", rule.clause)
                     for one in sorted(needed)

@@ -5,8 +5,9 @@ The store of the stack begins with a run that is held; how it got there is teste
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from tests.support.world import RUN, World
 pytestmark = pytest.mark.live
 DAG = "release_hold"
 PATIENCE = 120.0
-MOMENTS = timedelta(seconds=1.5)
+MOMENTS = 1.5
 KINDS = {"opinion": "second-line", "determination": "rso", "receipt": "board"}
 
 
@@ -43,6 +44,7 @@ class Desk:
     def __init__(self, layout: Layout, handle: StackHandle) -> None:
         self.layout, self.handle = layout, handle
         self.reader = LedgerReader(DirectoryStore(layout.store))
+        self.seen: dict[str, float] = {}
 
     @property
     def state(self) -> LedgerState:
@@ -66,9 +68,11 @@ class Desk:
             with self.handle.rest("viewer") as rest:
                 for one in rest.pending_human_tasks(DAG, run_id):
                     task = one["task_instance"]
-                    age = datetime.now(UTC) - datetime.fromisoformat(one["created_at"])
                     if (task["task_id"], task["state"]) == (task_id, "awaiting_input"):
-                        return one if age > MOMENTS else None
+                        seen = self.seen.setdefault(
+                            f"{task_id} {task['id']} {task['try_number']}", time.monotonic()
+                        )
+                        return one if time.monotonic() - seen > MOMENTS else None
             return None
 
         return eventually(waiting, PATIENCE)

@@ -85,7 +85,7 @@ def test_only_a_post_to_a_clearing_endpoint_clears(method: str, path: str, clear
 def test_every_dag_with_a_human_task_is_guarded() -> None:
     sources = {path.stem: path.read_text() for path in DAGS.glob("*.py")}
     assert sources
-    asking = {stem for stem, text in sources.items() if "sign_off" in names(text)}
+    asking = {stem for stem, text in sources.items() if "determine" in names(text)}
     assert asking
     assert asking <= set(DECIDING_DAGS)
 
