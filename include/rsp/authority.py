@@ -77,7 +77,7 @@ def genesis_permit(
         raise Refused(
             "held_elsewhere",
             f"The key that announced {run.run_id!r} trains {held}, which is held. Release that "
-            "hold first (release_hold); a new run gets no permit meanwhile.",
+            "hold first (release_hold), then announce a run under a name of its own.",
         )
     grant = Grant(
         purpose=Scope.TRAINING,

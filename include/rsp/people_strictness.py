@@ -46,6 +46,8 @@ def _sign_off(old: SignOff, new: SignOff) -> Iterator[str]:
             f"the second line is {new.second_line.office} (was {old.second_line.office}): people "
             "must compare"
         )
+    if new.second_line.answer_within_hours > old.second_line.answer_within_hours:
+        yield "the second line may take longer to answer"
     if "airflow" in new.accepts and "airflow" not in old.accepts:
         yield "Airflow's word is now enough for who answered"
     overruled = set(new.below_recommendation.statuses if new.below_recommendation else [])
@@ -84,6 +86,10 @@ def _responses(before: Policy, after: Policy) -> Iterator[str]:
             yield f"response {old.id} is gone"
             continue
         yield from _response(old, now[old.id])
+    known = {one.id for one in before.responses}
+    for new in after.responses:
+        if new.id not in known and new.resume:
+            yield f"response {new.id} is new, and a hold ends otherwise by it: people must compare"
 
 
 def _response(old: Response, new: Response) -> Iterator[str]:
@@ -91,6 +97,8 @@ def _response(old: Response, new: Response) -> Iterator[str]:
         gone = sorted(set(getattr(old, field)) - set(getattr(new, field)))
         if gone:
             yield f"response {old.id}: {field} without {', '.join(gone)}"
+    if new.resume and not old.resume:
+        yield f"response {old.id}: a hold now ends by {', '.join(new.resume)}: people must compare"
     if (old.kind, old.after, old.condition, old.resume_when) != (
         new.kind, new.after, new.condition, new.resume_when,
     ):  # fmt: skip

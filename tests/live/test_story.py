@@ -1,4 +1,4 @@
-"""The story of `make demo` with a real scheduler, told twice: undisturbed, and with kill -9."""
+"""The story of `make demo` with a real scheduler, while its processes are killed with SIGKILL."""
 
 from __future__ import annotations
 
@@ -125,14 +125,6 @@ def planned_and_running(name: str) -> Callable[[LedgerState, Path], bool]:
 
 def decided(name: str) -> Callable[[LedgerState, Path], bool]:
     return lambda state, _: verdict_on(state, name) is not None
-
-
-def test_the_story_undisturbed(tmp_path: Path, unused_tcp_port: int) -> None:
-    code, output = tell(tmp_path / "demo", unused_tcp_port, [])
-    assert code == 0, output
-    state = ended_right(tmp_path / "demo", output)
-    attempts = [one.run.attempts for one in state.records.values() if isinstance(one, r.ResultSet)]
-    assert attempts == [1] * 15
 
 
 def test_the_story_with_scheduler_evaluation_and_notary_killed(

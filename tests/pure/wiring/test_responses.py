@@ -90,9 +90,15 @@ OFFERED: list[tuple[bytes, dict[str, int], Outcome, list[str]]] = [
     (RSP_2_2, {}, CONTINUE, ["cap-just-below"]),
     (
         RSP_2_2, {"cbrn_3": NEAR}, VERIFY,
-        ["interim-measures", "stronger-restrictions", "delete-weights", "pause-training"],
+        [
+            "interim-measures", "stronger-restrictions", "delete-weights",
+            "stronger-restrictions-when-paused", "pause-training",
+        ],
     ),
-    (RSP_2_2, {"cbrn_3": HIGH, "cbrn_4": NEAR}, PAUSE, ["pause-training"]),
+    (
+        RSP_2_2, {"cbrn_3": HIGH, "cbrn_4": NEAR}, PAUSE,
+        ["stronger-restrictions-when-paused", "pause-training"],
+    ),
 ]  # fmt: skip
 
 
@@ -350,15 +356,28 @@ def test_2_2_a_determination_below_the_recommendation_does_not_lift_chosen_restr
         assert permit_on(world, packet).below_recommendation
 
 
-def test_2_2_a_determination_below_the_recommendation_does_not_lift_the_monitors_standard(
+def test_2_2_the_monitor_does_not_hold_a_run_by_a_verdict_that_officers_went_below(
     tmp_path: Path,
 ) -> None:
     world = published_world(tmp_path, RSP_2_2)
     assess_lines(world, 4, VERIFY, ai_rnd_4=NEAR)
     packet = packet_on(world)
     sign_all(world, packet, "below_recommendation", reason="far away all the same")
-    with refused("safeguards_not_verified"):
-        permit_on(world, packet)
+    assert permit_on(world, packet).below_recommendation
+    world.pass_time(seconds=1)
+    assert not world.state.runs[RUN].held(Scope.TRAINING)
+    assert verify_store(world.store).problems == []
+
+
+def test_2_2_a_paused_model_can_be_taken_back_and_its_weights_locked(tmp_path: Path) -> None:
+    world = published_world(tmp_path, RSP_2_2)
+    assess_lines(world, 4, PAUSE, cbrn_3=HIGH, cbrn_4=HIGH)
+    chosen(world, "stronger-restrictions-when-paused")
+    world.notary.step()
+    held = world.state.runs[RUN].holds_in_force.values()
+    assert {one.scope: one.measures for one in held if one.measures} == {
+        Scope.DEPLOYMENT: ["de_deploy"], Scope.WEIGHTS: ["lock_weights"],
+    }  # fmt: skip
 
 
 def test_2_2_pausing_for_the_next_standard_ends_by_a_new_assessment(tmp_path: Path) -> None:
