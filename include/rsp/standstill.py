@@ -40,7 +40,8 @@ def stop_findings(
     """What shows that the run does not stand still, or that nobody can tell.
 
     It stands still only if (1) the trainer has acknowledged the hold; (2) no checkpoint was made
-    since; (3) its newest sign of life is not from training after it said that it had stopped.
+    since, nor something that calls itself one and cannot be registered; (3) its newest sign of
+    life is not from training after it said that it had stopped.
     """
     record = state.expect(hold, r.Hold)
     run = state.runs[record.run_id]
@@ -48,6 +49,10 @@ def stop_findings(
     found = [
         r.StopFinding(finding="trained_while_held", message=message)
         for _, message in moved_on(run, hold)  # (2)
+    ]
+    found += [
+        r.StopFinding(finding="stop_not_shown", message=message)
+        for message in _unread(state, record.run_id, hold)  # (2)
     ]
     if answer is None:  # (1)
         message = f"The trainer of {record.run_id!r} has not acknowledged the hold."
@@ -64,3 +69,13 @@ def stop_findings(
             )
             found.append(r.StopFinding(finding="heartbeat_while_held", message=message))
     return found
+
+
+def _unread(state: LedgerState, run_id: str, hold: Digest) -> list[str]:
+    """What was refused as a checkpoint of the run since the hold was ordered."""
+    return [
+        f"{one.subject} appeared after the hold and was refused: {one.message}"
+        for digest, one in state.refusals.items()
+        if one.subject.startswith(f"checkpoint {run_id}/")
+        and state.index_of[digest] > state.index_of[hold]
+    ]

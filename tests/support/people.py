@@ -51,7 +51,7 @@ def signed(
 ) -> r.Envelope:
     """What `rsp sign` prints for somebody."""
     said = answers.said_by(
-        kind, office=office, choice=choice, reason=reason, at=at or world.now, **more
+        kind, office=office, choice=choice, reason=reason, at=at or world.desk.now(), **more
     )
     return answers.sign_answer(KeyFile(world.folders.officer(key or office)), kind, about, said)
 
@@ -59,7 +59,7 @@ def signed(
 def say(world: World, kind: str, about: str, office: str, choice: str, **more: Any) -> str:
     """Somebody answers, and the notary chains it; the record's digest."""
     envelope = signed(world, kind, about, office, choice, **more)
-    record = answers.signed_record(world.state.trust, kind, about, envelope, at=world.now)
+    record = answers.signed_record(world.state.trust, kind, about, envelope, at=world.desk.now())
     return world.desk.submit(record)
 
 

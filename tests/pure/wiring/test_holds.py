@@ -106,6 +106,10 @@ def test_an_acknowledgement_that_nobody_looked_behind_is_escalated(held: World) 
     assert first.because == "nobody has verified that the run stands still"
 
 
+def something_that_is_no_checkpoint(world: World, _: TrainingGate) -> None:
+    (world.publish(4.5) / "weights.npz").unlink()
+
+
 def one_more_checkpoint(world: World, _: TrainingGate) -> None:
     world.publish(4.5)
 
@@ -150,6 +154,7 @@ def unsigned(world: World, _: TrainingGate) -> None:
 TRAINER, DEPLOYER = "trainer/trainer.pem", "deployer/deployer.pem"
 MOVES: dict[str, tuple[Callable[[World, TrainingGate], None], str]] = {
     "one more checkpoint": (one_more_checkpoint, "trained_while_held"),
+    "something that is no checkpoint": (something_that_is_no_checkpoint, "stop_not_shown"),
     "an older step resumed": (an_older_step_resumed, "trained_while_held"),
     "a heartbeat of training": (trains_on, "heartbeat_while_held"),
     "a heartbeat of a later step": (a_later_step, "heartbeat_while_held"),
