@@ -1,0 +1,358 @@
+"""What can happen between people, a trainer, Airflow and the notary, and the look at it after."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from include.adapters.verification import verify_store
+from include.rsp import records as r
+from include.rsp.errors import Refused
+from include.rsp.rules import Rules
+from include.wiring import assessment, holding, registration, safeguarding, signing_off
+from tests.support.histories import (
+    ACKNOWLEDGEMENT,
+    ANNOUNCEMENT,
+    HEARTBEAT,
+    History,
+    altered,
+)
+from tests.support.people import TEST
+from tests.support.people_oracle import Oracle, must
+from tests.support.scenes import next_version
+from tests.support.world import OFFICE_USERS, RUN, World
+
+ACCEPT = "accept_recommendation"
+NOTHING = "sha256:" + "0" * 64
+WHAT_BYPASSES = {
+    "signature_missing", "signed_to_hold", "opinion_changed", "second_line_needs_more",
+    "signature_out_of_time", "no_agreement", "not_distinct", "not_independent", "wrong_packet",
+    "receipt_missing", "receipt_too_early", "rejected", "not_answered", "answer_altered",
+    "all_admins", "response_chosen", "not_resumable",
+}  # fmt: skip
+"""A permit asked for without the sign-off; said here again, so that the list cannot shrink."""
+WHAT_DOES_NOT_COUNT = {
+    "not_answered", "answer_altered", "answered_already", "all_admins", "not_distinct",
+    "not_independent", "bad_signature", "wrong_office", "wrong_packet", "signature_out_of_time",
+    "unknown_account", "unknown_key",
+}  # fmt: skip
+
+
+class Situation:
+    """One history: what can happen in it, by name, and the look at it afterwards."""
+
+    def __init__(self, begun: World, seen: Counter[str], root: Path) -> None:
+        self.seen, self.history = seen, History(begun, root)
+        known: dict[tuple[str, str], Rules] = self.history.notary.rulebook._known
+        self.oracle = Oracle(known, self.history.airflow)
+        self.oracle.take(self.history.state.records, look=False)
+        self.leases = set(self.history.store.list(f"runs/{RUN}/leases"))
+        self.first, self.refusals = len(self.oracle.permits), len(self.oracle.of(r.Refusal))
+        self.reports: list[str] = []
+        self.packets: list[str] = []
+        self.answers: list[r.AnyAnswer] = []
+        self.assessed = self.adopted = False
+
+    # What people do
+
+    def write_report(self, purpose: Any, judged: bool) -> None:
+        self.tried(lambda: self.reported(purpose, judged=judged))
+
+    def reported(self, purpose: Any, *, judged: bool = True) -> str:
+        verdict = self.newest()
+        judgement = safeguarding.judge(self.history.desk, verdict)[0] if judged else None
+        digest = signing_off.write_report(
+            self.history.desk, verdict, judgement, purpose=purpose, asked=TEST
+        )[0]
+        self.reports.append(digest)
+        return digest
+
+    def opine(self, one: int, view: str, key: str | None, ago: int) -> None:
+        for report in picked(self.reports, one):
+            self.said("opinion", report, "second-line", view, key=key, ago=ago)
+
+    def close(self, one: int) -> None:
+        for report in picked(self.reports, one):
+            self.tried(lambda: self.closed(report))
+
+    def determine(
+        self, one: int, office: str, choice: str, key: str | None, ago: int,
+        more: dict[str, Any], clicked: bool,
+    ) -> None:  # fmt: skip
+        for packet in picked(self.packets, one):
+            if clicked:
+                self.clicked("determination", packet, office, choice, ago=ago, typed=more)
+            else:
+                self.said("determination", packet, office, choice, key=key, ago=ago, **more)
+
+    def receive(
+        self, one: int, office: str, ago: int, notice: str, clicked: bool, choice: str
+    ) -> None:
+        for packet in picked(self.packets, one):
+            if clicked:
+                self.clicked("receipt", packet, office, choice, ago=ago, typed={}, notice=notice)
+            else:
+                self.said("receipt", packet, office, choice, key=None, ago=ago, notice=notice)
+
+    def bring_the_same_answer_again(self, one: int) -> None:
+        for again in picked(self.answers, one):
+            self.history.brought(again.model_copy(update={"at": self.history.now}))
+
+    def revoke(self, office: str, one: int, key: str | None) -> None:
+        for permit in picked(list(self.oracle.permits), one):
+            self.said("revocation", permit, office, "revoke", key=key, ago=0)
+
+    # What leads to a permit, nearly
+
+    def sign_off(
+        self, purpose: Any, wrong: str | None, clicked: list[bool], below: bool, shown: bool,
+        ask: bool,
+    ) -> None:  # fmt: skip
+        """A whole sign-off, as it should be or with one thing wrong."""
+        if shown:
+            self.tried(self.history.add_evidence)
+        packet = self.tried(lambda: self.heard(purpose, wrong, clicked[0]))
+        if packet is None:
+            return
+        self.signed(packet, wrong, clicked[1:], "below_recommendation" if below else ACCEPT)
+        self.history.pass_time(seconds=1 if wrong != "late" else 90_000)
+        if wrong != "no receipt":
+            self.told(packet, wrong, clicked[3])
+        if ask:
+            self.ask_for(packet)
+
+    def signed(self, packet: str, wrong: str | None, clicked: list[bool], choice: str) -> None:
+        roles = self.policy.sign_off.roles
+        for number, office in enumerate(reversed(roles) if wrong == "order" else roles):
+            self.history.pass_time(seconds=1)
+            key = {"person": "ceo-by-rso", "author": "ceo-by-author"}.get(wrong or "")
+            key = key if office == "ceo" else None
+            said = "stricter" if wrong == "choice" and number else choice
+            if clicked[number] and key is None:
+                self.clicked("determination", packet, office, said, ago=0, typed={})
+            else:
+                self.said("determination", packet, office, said, key=key, ago=0)
+
+    def told(self, packet: str, wrong: str | None, clicked: bool) -> None:
+        ago = 2 if wrong == "early receipt" else 0
+        for notice in self.policy.notices:
+            for office in notice.to if notice.before_permit else []:
+                given = "approved" if notice.approval or clicked else "received"
+                given = "rejected" if wrong == "told" else given
+                if clicked:
+                    self.clicked("receipt", packet, office, given, ago=ago, typed={},
+                                 notice=notice.id)  # fmt: skip
+                else:
+                    self.said("receipt", packet, office, given, key=None, ago=ago,
+                              notice=notice.id)  # fmt: skip
+
+    def heard(self, purpose: Any, wrong: str | None, clicked: bool) -> str | None:
+        report = self.reported(purpose)
+        view = "need_more" if wrong == "view" else "agree"
+        if clicked:
+            self.clicked("opinion", report, "second-line", view, ago=0, typed={})
+        else:
+            self.said("opinion", report, "second-line", view, key=None, ago=0)
+        return self.closed(report)
+
+    def closed(self, report: str) -> str | None:
+        found = signing_off.close_packet(self.history.desk, report)
+        self.packets += [found[0]] if found else []
+        return found[0] if found else None
+
+    def ask_for_the_packet(self, one: int) -> None:
+        """Ask for what the packet says, as the task does."""
+        for packet in picked(self.packets, one):
+            self.ask_for(packet)
+
+    def ask_for(self, packet: str) -> None:
+        report = self.history.state.report_of(packet)
+        self.asked(report.purpose, report.verdict, packet, report.hold, seen=0)
+
+    def ask(self, purpose: str, packet: int | None, hold: str, seen: int, old: bool) -> None:
+        """Ask for anything at all."""
+        verdicts = list(self.history.state.runs[RUN].verdicts)
+        of_all = [key for key, one in self.oracle.of(r.Hold) if one.scope == purpose]
+        held = self.oracle.held(RUN, purpose)
+        named = {"none": [], "newest": held[-1:], "oldest": of_all[:1]}[hold]
+        about = picked(self.packets, packet) if packet is not None else []
+        self.asked(
+            purpose, r.RecordRef(record=verdicts[0 if old else -1]), about[0] if about else None,
+            r.RecordRef(record=named[0]) if named else None, seen=seen,
+        )  # fmt: skip
+
+    def asked(
+        self, purpose: Any, verdict: r.RecordRef, packet: str | None, hold: r.RecordRef | None,
+        *, seen: int,
+    ) -> None:  # fmt: skip
+        history = self.history
+        length = history.state.length
+        request = r.PermitRequest(
+            at=history.now, by="anybody", stamp=history.desk.stamp, purpose=purpose, run_id=RUN,
+            verdict=verdict, packet=r.RecordRef(record=packet) if packet else None, hold=hold,
+            seen_index={0: length - 1, 1: max(0, length - 12), -1: length}[seen],
+        )  # fmt: skip
+        if self.tried(lambda: history.desk.ask(request)) is not None:
+            self.seen["permit"] += 1
+            self.seen["permit by people" if packet else "permit by a machine"] += 1
+
+    # What goes on meanwhile
+
+    def time_passes(self, seconds: int) -> None:
+        self.history.pass_time(seconds=seconds)
+
+    def add_evidence(self, shows: bool, age: int) -> None:
+        at = self.history.now - timedelta(days=age)
+        self.tried(lambda: self.history.add_evidence(shows=shows, collected_at=at))
+
+    def assess_anew(self, addition: int) -> None:
+        if self.assessed or "toy" not in self.policy.id:
+            return
+        self.assessed = True
+        history = self.history
+        history.publish(32)
+        registration.register_new(history.desk)
+        due = registration.raise_due_occasions(history.desk)
+        due = [key for key in due if history.state.checkpoint_of(key)[1].location.endswith("/x32")]
+        for key in due[-1:]:
+            history.evaluate(key, addition=addition)
+            self.tried(lambda: assessment.reach_verdict(history.desk, key))
+
+    def replace_the_policy(self) -> None:
+        if not self.adopted and "toy" in self.policy.id:
+            self.adopted = True
+            self.history.adopt(next_version(self.history.policy))
+
+    def kill_the_notary(self) -> None:
+        self.history.kill_notary()
+
+    def tamper_with_airflow(self, one: int, how: str) -> None:
+        airflow = self.history.airflow
+        if how == "open to all":
+            airflow.open_to_all = not airflow.open_to_all
+            return
+        for key in list(airflow.tasks)[-1 - one :][:1]:
+            changed = altered(airflow.tasks[key], how, self.history.now)
+            if changed is None:
+                del airflow.tasks[key]
+            else:
+                airflow.tasks[key] = changed
+
+    def the_trainer(self, one: int, what: str) -> None:
+        history, holds = self.history, [key for key, _ in self.oracle.of(r.Hold)]
+        body: dict[str, Any] = {"state": "stopped", "last_step": 64, "last_flop": 1e10,
+                                "last_checkpoint": None}  # fmt: skip
+        beat = {"state": "training", "step": 64 + one, "flop": 1e10}
+        match what:
+            case "acknowledges" | "acknowledges early" if holds:
+                early = timedelta(days=what != "acknowledges")
+                (about,) = picked(holds, one)
+                history.trainer_says(ACKNOWLEDGEMENT, about, body, at=history.now - early)
+            case "trains":
+                history.trainer_says(HEARTBEAT, NOTHING, beat)
+            case "idles":
+                history.trainer_says(HEARTBEAT, NOTHING, beat | {"state": "idle"})
+            case "publishes":
+                history.publish(5 + one, weights=b"%d" % one)
+                registration.register_new(history.desk)
+            case "announces":
+                history.trainer_says(ANNOUNCEMENT, NOTHING, {}, run_id="run-2")
+
+    def look_whether_it_stands_still(self, one: int) -> None:
+        for hold in picked(self.oracle.held(RUN, "training"), one):
+            self.tried(lambda: holding.verify_stop(self.history.desk, hold))
+
+    # How it is done
+
+    @property
+    def policy(self) -> Any:
+        return self.oracle.rules_in_force().policy
+
+    def newest(self) -> str:
+        return list(self.history.state.runs[RUN].verdicts)[-1]
+
+    def tried(self, work: Any) -> Any:
+        """What comes of it; None: it was refused."""
+        try:
+            return work()
+        except Refused:
+            return None
+
+    def said(
+        self, kind: str, about: str, office: str, choice: str, *, key: str | None, ago: int,
+        **more: Any,
+    ) -> None:  # fmt: skip
+        at = self.history.now - timedelta(seconds=ago)
+        record = self.history.signed_answer(
+            kind, about, office, choice, key=key or office, at=at, **more
+        )
+        self.bring(record)
+
+    def clicked(
+        self, kind: str, about: str, office: str, choice: str, *, ago: int,
+        typed: dict[str, Any], **more: Any,
+    ) -> None:  # fmt: skip
+        record = self.history.clicked_answer(
+            kind, about, office, choice, user=OFFICE_USERS.get(office, office),
+            at=self.history.now - timedelta(seconds=ago), typed=typed, **more,
+        )  # fmt: skip
+        self.bring(record)
+
+    def bring(self, record: r.AnyAnswer) -> None:
+        code = self.history.brought(record)
+        self.seen["chained"] += code == "chained"
+        self.answers.append(record)
+        if code == "chained":
+            self.oracle.take(self.history.state.records)
+            if record.envelope is not None:
+                self.oracle.check_identity(self.policy, "an answer", record)
+
+    def all_holds(self) -> None:
+        history, oracle = self.history, self.oracle
+        state = history.settle()
+        oracle.take(state.records)
+        runs = {run_id: set(run.holds_in_force) for run_id, run in state.runs.items()}
+        oracle.check_holds(runs)
+        self._look_at_leases()
+        self._look_at_refusals()
+        length = state.length
+        history.notary.step()
+        must(history.notary.reader.state.length == length, "the notary finds no rest")
+
+    def _look_at_leases(self) -> None:
+        for run_id in self.history.state.runs:
+            for key in self.history.store.list(f"runs/{run_id}/leases"):
+                if key not in self.leases:
+                    self.leases.add(key)
+                    plain = json.loads(self.history.store.get(key) or b"")
+                    lease = json.loads(b64decode(plain["payload"]))["predicate"]
+                    self.oracle.check_lease(lease, datetime.fromisoformat(lease["issued_at"]))
+                    self.seen["lease"] += 1
+
+    def _look_at_refusals(self) -> None:
+        for _, one in self.oracle.of(r.Refusal)[self.refusals :]:
+            self.seen[one.code] += 1
+        self.refusals = len(self.oracle.of(r.Refusal))
+        recorded = {(x.about.record, x.finding) for _, x in self.oracle.of(r.Deviation)}
+        for key, one in self.oracle.of(r.Refusal):
+            asked = self.oracle.records.get(one.reply_to.record) if one.reply_to else None
+            if isinstance(asked, r.PermitRequest) and one.code in WHAT_BYPASSES:
+                must((key, "sign_off_bypassed") in recorded, f"{one.code} left no deviation")
+            answered = asked is None and one.run_id and not one.subject.startswith("runs/")
+            if answered and one.code in WHAT_DOES_NOT_COUNT:
+                must((key, "answer_refused") in recorded, f"{one.code} left no deviation")
+
+    def look_at_it_whole(self) -> None:
+        """At the end: an offline check of the store finds nothing."""
+        self.seen["verified"] += 1
+        found = verify_store(self.history.store)
+        must(not found.problems, f"rsp verify finds {found.problems}")
+
+
+def picked(those: list[Any], one: int) -> list[Any]:
+    """One of those, counted from the newest; none of none."""
+    return [those[-1 - one % len(those)]] if those else []
