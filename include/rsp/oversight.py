@@ -39,10 +39,10 @@ def holds_due(
     """The holds that have to be ordered now.
 
     One (1) for every verdict that does not recommend to continue, for each scope that the policy
-    names and in which it has none yet; (2) for every run that needs a standard by a standing rule while the
-    evidence does not show that the standard holds, unless such a hold is in force; (3) for every
-    determination that is stricter, unless what it is about is held or was permitted anew since;
-    (4) for every scope that a response which people chose orders something in.
+    names and in which it has none yet; (2) for every run that needs a standard by a standing rule
+    while the evidence does not show that the standard holds, unless such a hold is in force;
+    (3) for every determination that is stricter, unless what it is about is held or was permitted
+    anew since; (4) for every scope that a response which people chose orders something in.
     """
     holds: list[r.Hold] = []
     for run_id, run in state.runs.items():

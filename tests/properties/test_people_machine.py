@@ -12,11 +12,15 @@ import logging
 import os
 import shutil
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from include.adapters import people_check
+from include.adapters.report_page import page_of
 from include.rsp.vocabulary import Scope
+from include.wiring import signing_off
 from tests.support.courses import Course, Kind, drawn, shrunk
 from tests.support.histories import STRANGER
 from tests.support.scenes import SCENES
@@ -56,9 +60,11 @@ CLICKED = [
     [False] * 4, [False] * 4, [True] * 4, [True, False, False, False], [False, True, False, False],
     [False, False, True, True], [False, False, False, True],
 ]  # fmt: skip
-WRONG = [
-    None, None, None, None, None, None, None, None, None, "order", "person", "view", "no receipt", "choice", "told",
-    "author", "late", "early receipt",
+WRONG = [None] * 20 + [
+    "order", "back-dated", "person", "view", "no receipt", "choice", "told", "author", "late",
+    "early receipt",
+    "second thoughts", "evidence refuted", "cleared", "answered again", "by another user",
+    "response", "not judged", "only told", "a no on an older packet", "a no on an older packet",
 ]  # fmt: skip
 KINDS = [
     Kind("sign_off", 8, {"purpose": PURPOSES, "wrong": WRONG, "clicked": CLICKED,
@@ -71,14 +77,15 @@ KINDS = [
     Kind("determine", 6, {"one": WHICH, "office": ["rso", "ceo", "rso", "ceo", *OFFICES],
                           "choice": [ACCEPT, ACCEPT, "below_recommendation", "stricter"],
                           "key": KEYS, "ago": AGO, "more": MORE, "clicked": [False, True]}),
-    Kind("receive", 2, {"one": WHICH, "office": ["board", "board", "board", "rso", "ltbt"], "ago": AGO,
+    Kind("receive", 2, {"one": WHICH, "office": ["board", "board", "board", "rso", "ltbt"],
+                        "ago": AGO,
                         "notice": ["board", "approval", "board-and-ltbt"],
                         "clicked": [False, True],
                         "choice": ["received", "approved", "approved", "rejected"]}),
     Kind("bring_the_same_answer_again", 2, {"one": WHICH}),
     Kind("revoke", 1, {"office": ["rso", "board", "second-line"], "one": WHICH, "key": KEYS}),
     Kind("ask_for_the_packet", 4, {"one": WHICH}),
-    Kind("ask", 2, {"purpose": PURPOSES, "packet": [None, 0, 0, 1], "hold": ["newest", "newest",
+    Kind("ask", 2, {"purpose": PURPOSES, "packet": [None, None, 0, 1], "hold": ["newest", "newest",
                     "none", "oldest"], "seen": [0, 0, 1, -1], "old": [False, True]}),
     Kind("time_passes", 3, {"seconds": [1, 1, 1, 10, 59, 61, 3700, 50_000, 90_000, 700_000]}),
     Kind("add_evidence", 2, {"shows": [True, True, False], "age": [0, 0, 6, 40]}),
@@ -105,7 +112,7 @@ def failure_of(
             situation.all_holds()
         if whole:
             situation.look_at_it_whole()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
         return error
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -115,22 +122,34 @@ def failure_of(
     return None
 
 
-def test_no_history_lets_anything_go_on_without_what_it_needs(tmp_path: Path) -> None:
+def explained(course: Course, worlds: dict[str, World], root: Path) -> str:
+    """The simplest course found that fails as this one does, and how."""
+
+    def failure(one: Course) -> Exception | None:
+        return failure_of(one, worlds, Counter(), root, whole=True)
+
+    least = shrunk(course, failure)
+    error = failure(least)
+    return f"{least}\n{type(error).__name__}: {error}"
+
+
+def test_no_history_lets_anything_go_on_without_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = cache(page_of)  # half of the time went there, for texts that were seen before
+    monkeypatch.setattr(signing_off, "page_of", rendered)
+    monkeypatch.setattr(people_check, "page_of", rendered)
     logging.getLogger("redline").setLevel(logging.CRITICAL)
     worlds = {name: build(tmp_path / f"s{n}") for n, (name, build) in enumerate(SCENES.items())}
     seen: Counter[str] = Counter()
     for seed in range(FIRST, FIRST + HISTORIES):
-        course, whole = drawn(seed, list(SCENES), KINDS, longest=LONGEST), seed % WHOLE_EVERY == 0
+        course = drawn(seed, list(SCENES), KINDS, longest=LONGEST)
+        whole = seed % WHOLE_EVERY == 0
         if failure_of(course, worlds, seen, tmp_path / "history", whole=whole) is not None:
-            spare: Counter[str] = Counter()
-            again = tmp_path / "again"
-            least = shrunk(course, lambda one: failure_of(one, worlds, spare, again, whole=True))
-            error = failure_of(least, worlds, spare, again, whole=True)
-            pytest.fail(f"Seed {seed}. {least}\n{type(error).__name__}: {error}")
-    if os.environ.get("REDLINE_SHOW"):
-        print(dict(sorted(seen.items())))
-    assert seen["histories with a permit"] >= HISTORIES / 4, seen
+            pytest.fail(f"Seed {seed}. {explained(course, worlds, tmp_path / 'again')}")
+    assert seen["histories with a permit"] >= HISTORIES / 5, seen
     assert all(seen[f"permits: {name}"] for name in SCENES), seen
     assert seen["verified"] >= HISTORIES // WHOLE_EVERY
     assert seen["lease"] > 0
+    assert seen["permit by a machine"] > 0
     assert not TO_BE_SEEN - set(seen), TO_BE_SEEN - set(seen)

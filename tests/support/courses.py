@@ -70,7 +70,7 @@ def drawn(seed: int, scenes: Sequence[str], kinds: Sequence[Kind], *, longest: i
     """The course of a seed."""
     chance = random.Random(seed)
     weights = [one.weight for one in kinds]
-    length = chance.randint(1, longest)
+    length = chance.randint(longest // 3, longest)
     chosen = chance.choices(kinds, weights, k=length)
     return Course(chance.choice(scenes), tuple(one.drawn(chance) for one in chosen))
 

@@ -92,7 +92,7 @@ def cloned(value: Any) -> Any:
         return set(value)
     if is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__slots__"):
         made = copy(value)
-        if isinstance(value, BaseModel) or getattr(value, "__dataclass_params__").frozen:
+        if isinstance(value, BaseModel) or value.__dataclass_params__.frozen:
             return value
         for one in fields(value):
             setattr(made, one.name, cloned(getattr(value, one.name)))
@@ -142,9 +142,7 @@ class History(World):
             role: key_file(self.folders.notary / f"{role.value}.pem")
             for role in bootstrap.NOTARY_KEYS
         }
-        made = Notary(
-            store=self.store, keys=keys, clock=lambda: self.now, witness=self.airflow
-        )
+        made = Notary(store=self.store, keys=keys, clock=lambda: self.now, witness=self.airflow)
         if rulebook is not None:
             made.rulebook._known = rulebook._known
         return made
@@ -189,7 +187,7 @@ class History(World):
             kind, office=office, choice=choice, reason=more.pop("reason", "so"), at=at, **more
         )
         envelope = answers.sign_answer(key_file(self.folders.officer(key)), kind, about, said)
-        plain = self._written(kind, about, said)
+        plain = self._written(kind, about, said, by=DOUBLES[key][1] if key in DOUBLES else None)
         plain |= {"identification": Identification.SIGNED, "envelope": envelope, "attested": None}
         return answers.KINDS[kind].model_validate(plain)
 
@@ -212,14 +210,21 @@ class History(World):
         plain |= {"identification": Identification.ATTESTED, "envelope": None, "attested": said}
         return answers.KINDS[kind].model_validate(plain)
 
-    def _written(self, kind: str, about: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    def _written(
+        self, kind: str, about: str, said: Mapping[str, Any], by: str | None = None
+    ) -> dict[str, Any]:
         return {
-            "kind": kind, **said, "at": self.now, "by": f"simulated-{said['office']}",
+            "kind": kind, **said, "at": self.now, "by": by or f"simulated-{said['office']}",
             "stamp": code_stamp(), "about": {"record": about}, "simulated": True,
         }  # fmt: skip
 
     def trainer_says(
-        self, predicate: str, subject: str, body: Mapping[str, Any], *, run_id: str = RUN,
+        self,
+        predicate: str,
+        subject: str,
+        body: Mapping[str, Any],
+        *,
+        run_id: str = RUN,
         at: datetime | None = None,
     ) -> None:
         """A message of the trainer, as the client would write it."""

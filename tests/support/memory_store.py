@@ -1,4 +1,4 @@
-"""A store in memory, for tests that need thousands of stores: copied in no time, lost at the end."""
+"""A store in memory, for tests that need thousands: copied in no time, lost at the end."""
 
 from __future__ import annotations
 

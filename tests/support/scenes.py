@@ -112,6 +112,7 @@ SCENES: dict[str, Callable[[Path], World]] = {
     "crossed, two notices": lambda root: _toy(root, _rich, addition=190),
     "not ruled out, below allowed": lambda root: _toy(root, _rich, elicitation={}),
     "continue, machines may not": lambda root: _toy(root, _rich, _nobody, addition=5),
+    "continue, a machine may": partial(_toy, addition=5),
     "continue, any one officer": lambda root: _toy(root, _rich, _nobody, _any_one, addition=5),
     "RSP 2.2": _published,
 }

@@ -1,61 +1,27 @@
-"""What can happen between people, a trainer, Airflow and the notary, and the look at it after."""
+"""What can happen between people, a trainer, Airflow and the notary."""
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode
-from collections import Counter
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
-from include.adapters.verification import verify_store
+from include.adapters.store import put_blob
 from include.rsp import records as r
-from include.rsp.errors import Refused
-from include.rsp.rules import Rules
 from include.wiring import assessment, holding, registration, safeguarding, signing_off
 from tests.support.histories import (
     ACKNOWLEDGEMENT,
     ANNOUNCEMENT,
     HEARTBEAT,
-    History,
     altered,
 )
+from tests.support.looking import ACCEPT, NOTHING, Looked, picked
 from tests.support.people import TEST
-from tests.support.people_oracle import Oracle, must
 from tests.support.scenes import next_version
-from tests.support.world import OFFICE_USERS, RUN, World
-
-ACCEPT = "accept_recommendation"
-NOTHING = "sha256:" + "0" * 64
-WHAT_BYPASSES = {
-    "signature_missing", "signed_to_hold", "opinion_changed", "second_line_needs_more",
-    "signature_out_of_time", "no_agreement", "not_distinct", "not_independent", "wrong_packet",
-    "receipt_missing", "receipt_too_early", "rejected", "not_answered", "answer_altered",
-    "all_admins", "response_chosen", "not_resumable",
-}  # fmt: skip
-"""A permit asked for without the sign-off; said here again, so that the list cannot shrink."""
-WHAT_DOES_NOT_COUNT = {
-    "not_answered", "answer_altered", "answered_already", "all_admins", "not_distinct",
-    "not_independent", "bad_signature", "wrong_office", "wrong_packet", "signature_out_of_time",
-    "unknown_account", "unknown_key",
-}  # fmt: skip
+from tests.support.world import RUN
 
 
-class Situation:
-    """One history: what can happen in it, by name, and the look at it afterwards."""
-
-    def __init__(self, begun: World, seen: Counter[str], root: Path) -> None:
-        self.seen, self.history = seen, History(begun, root)
-        known: dict[tuple[str, str], Rules] = self.history.notary.rulebook._known
-        self.oracle = Oracle(known, self.history.airflow)
-        self.oracle.take(self.history.state.records, look=False)
-        self.leases = set(self.history.store.list(f"runs/{RUN}/leases"))
-        self.first, self.refusals = len(self.oracle.permits), len(self.oracle.of(r.Refusal))
-        self.reports: list[str] = []
-        self.packets: list[str] = []
-        self.answers: list[r.AnyAnswer] = []
-        self.assessed = self.adopted = False
+class Situation(Looked):
+    """One history: what can happen in it, by name."""
 
     # What people do
 
@@ -71,16 +37,16 @@ class Situation:
         self.reports.append(digest)
         return digest
 
-    def opine(self, one: int, view: str, key: str | None, ago: int) -> None:
+    def opine(self, one: int, view: str, key: str | None, ago: float) -> None:
         for report in picked(self.reports, one):
             self.said("opinion", report, "second-line", view, key=key, ago=ago)
 
     def close(self, one: int) -> None:
         for report in picked(self.reports, one):
-            self.tried(lambda: self.closed(report))
+            self.tried(self.closed, report)
 
     def determine(
-        self, one: int, office: str, choice: str, key: str | None, ago: int,
+        self, one: int, office: str, choice: str, key: str | None, ago: float,
         more: dict[str, Any], clicked: bool,
     ) -> None:  # fmt: skip
         for packet in picked(self.packets, one):
@@ -90,7 +56,7 @@ class Situation:
                 self.said("determination", packet, office, choice, key=key, ago=ago, **more)
 
     def receive(
-        self, one: int, office: str, ago: int, notice: str, clicked: bool, choice: str
+        self, one: int, office: str, ago: float, notice: str, clicked: bool, choice: str
     ) -> None:
         for packet in picked(self.packets, one):
             if clicked:
@@ -122,6 +88,7 @@ class Situation:
         self.history.pass_time(seconds=1 if wrong != "late" else 90_000)
         if wrong != "no receipt":
             self.told(packet, wrong, clicked[3])
+        self.spoiled(packet, wrong)
         if ask:
             self.ask_for(packet)
 
@@ -132,16 +99,39 @@ class Situation:
             key = {"person": "ceo-by-rso", "author": "ceo-by-author"}.get(wrong or "")
             key = key if office == "ceo" else None
             said = "stricter" if wrong == "choice" and number else choice
+            ago = 1.5 if wrong == "back-dated" and number else 0
+            more = {"response": "lock"} if wrong == "response" else {}
             if clicked[number] and key is None:
-                self.clicked("determination", packet, office, said, ago=0, typed={})
+                self.clicked("determination", packet, office, said, ago=ago, typed=more)
             else:
-                self.said("determination", packet, office, said, key=key, ago=0)
+                self.said("determination", packet, office, said, key=key, ago=ago, **more)
+
+    def spoiled(self, packet: str, wrong: str | None) -> None:
+        """After all have answered, before anybody asks."""
+        tasks = self.history.airflow.tasks
+        match wrong:
+            case "second thoughts":
+                report = self.history.state.expect(packet, r.Packet).report.record
+                self.said("opinion", report, "second-line", "need_more", key=None, ago=0)
+            case "evidence refuted":
+                self.tried(lambda: self.history.add_evidence(shows=False))
+            case "cleared":
+                tasks.clear()
+            case "answered again" | "by another user":
+                for key, one in list(tasks.items()):
+                    again = altered(one, wrong, self.history.now)
+                    assert again is not None
+                    tasks[key] = again
+            case "a no on an older packet":
+                for older in self.packets[:-1][-1:]:
+                    self.said("determination", older, "rso", "stricter", key=None, ago=0)
 
     def told(self, packet: str, wrong: str | None, clicked: bool) -> None:
         ago = 2 if wrong == "early receipt" else 0
         for notice in self.policy.notices:
             for office in notice.to if notice.before_permit else []:
                 given = "approved" if notice.approval or clicked else "received"
+                given = "received" if wrong == "only told" else given
                 given = "rejected" if wrong == "told" else given
                 if clicked:
                     self.clicked("receipt", packet, office, given, ago=ago, typed={},
@@ -151,7 +141,7 @@ class Situation:
                               notice=notice.id)  # fmt: skip
 
     def heard(self, purpose: Any, wrong: str | None, clicked: bool) -> str | None:
-        report = self.reported(purpose)
+        report = self.reported(purpose, judged=wrong != "not judged")
         view = "need_more" if wrong == "view" else "agree"
         if clicked:
             self.clicked("opinion", report, "second-line", view, ago=0, typed={})
@@ -161,8 +151,24 @@ class Situation:
 
     def closed(self, report: str) -> str | None:
         found = signing_off.close_packet(self.history.desk, report)
+        if found is None:
+            self.forced(report)
         self.packets += [found[0]] if found else []
         return found[0] if found else None
+
+    def forced(self, report: str) -> None:
+        """Close a packet although the second line does not let it."""
+        heard = [key for key, x in self.oracle.of(r.Opinion) if x.about.record == report]
+        for opinion in heard[-1:]:
+            desk = self.history.desk
+            text = put_blob(self.history.store, b"all is well", name="packet.md")
+            self.history.brought(
+                r.Packet(
+                    at=self.history.now, by="mallory", stamp=desk.stamp,
+                    report=r.RecordRef(record=report), opinion=r.RecordRef(record=opinion),
+                    document=text, page=text,
+                )
+            )  # fmt: skip
 
     def ask_for_the_packet(self, one: int) -> None:
         """Ask for what the packet says, as the task does."""
@@ -220,7 +226,7 @@ class Situation:
         due = [key for key in due if history.state.checkpoint_of(key)[1].location.endswith("/x32")]
         for key in due[-1:]:
             history.evaluate(key, addition=addition)
-            self.tried(lambda: assessment.reach_verdict(history.desk, key))
+            self.tried(assessment.reach_verdict, history.desk, key)
 
     def replace_the_policy(self) -> None:
         if not self.adopted and "toy" in self.policy.id:
@@ -264,95 +270,4 @@ class Situation:
 
     def look_whether_it_stands_still(self, one: int) -> None:
         for hold in picked(self.oracle.held(RUN, "training"), one):
-            self.tried(lambda: holding.verify_stop(self.history.desk, hold))
-
-    # How it is done
-
-    @property
-    def policy(self) -> Any:
-        return self.oracle.rules_in_force().policy
-
-    def newest(self) -> str:
-        return list(self.history.state.runs[RUN].verdicts)[-1]
-
-    def tried(self, work: Any) -> Any:
-        """What comes of it; None: it was refused."""
-        try:
-            return work()
-        except Refused:
-            return None
-
-    def said(
-        self, kind: str, about: str, office: str, choice: str, *, key: str | None, ago: int,
-        **more: Any,
-    ) -> None:  # fmt: skip
-        at = self.history.now - timedelta(seconds=ago)
-        record = self.history.signed_answer(
-            kind, about, office, choice, key=key or office, at=at, **more
-        )
-        self.bring(record)
-
-    def clicked(
-        self, kind: str, about: str, office: str, choice: str, *, ago: int,
-        typed: dict[str, Any], **more: Any,
-    ) -> None:  # fmt: skip
-        record = self.history.clicked_answer(
-            kind, about, office, choice, user=OFFICE_USERS.get(office, office),
-            at=self.history.now - timedelta(seconds=ago), typed=typed, **more,
-        )  # fmt: skip
-        self.bring(record)
-
-    def bring(self, record: r.AnyAnswer) -> None:
-        code = self.history.brought(record)
-        self.seen["chained"] += code == "chained"
-        self.answers.append(record)
-        if code == "chained":
-            self.oracle.take(self.history.state.records)
-            if record.envelope is not None:
-                self.oracle.check_identity(self.policy, "an answer", record)
-
-    def all_holds(self) -> None:
-        history, oracle = self.history, self.oracle
-        state = history.settle()
-        oracle.take(state.records)
-        runs = {run_id: set(run.holds_in_force) for run_id, run in state.runs.items()}
-        oracle.check_holds(runs)
-        self._look_at_leases()
-        self._look_at_refusals()
-        length = state.length
-        history.notary.step()
-        must(history.notary.reader.state.length == length, "the notary finds no rest")
-
-    def _look_at_leases(self) -> None:
-        for run_id in self.history.state.runs:
-            for key in self.history.store.list(f"runs/{run_id}/leases"):
-                if key not in self.leases:
-                    self.leases.add(key)
-                    plain = json.loads(self.history.store.get(key) or b"")
-                    lease = json.loads(b64decode(plain["payload"]))["predicate"]
-                    self.oracle.check_lease(lease, datetime.fromisoformat(lease["issued_at"]))
-                    self.seen["lease"] += 1
-
-    def _look_at_refusals(self) -> None:
-        for _, one in self.oracle.of(r.Refusal)[self.refusals :]:
-            self.seen[one.code] += 1
-        self.refusals = len(self.oracle.of(r.Refusal))
-        recorded = {(x.about.record, x.finding) for _, x in self.oracle.of(r.Deviation)}
-        for key, one in self.oracle.of(r.Refusal):
-            asked = self.oracle.records.get(one.reply_to.record) if one.reply_to else None
-            if isinstance(asked, r.PermitRequest) and one.code in WHAT_BYPASSES:
-                must((key, "sign_off_bypassed") in recorded, f"{one.code} left no deviation")
-            answered = asked is None and one.run_id and not one.subject.startswith("runs/")
-            if answered and one.code in WHAT_DOES_NOT_COUNT:
-                must((key, "answer_refused") in recorded, f"{one.code} left no deviation")
-
-    def look_at_it_whole(self) -> None:
-        """At the end: an offline check of the store finds nothing."""
-        self.seen["verified"] += 1
-        found = verify_store(self.history.store)
-        must(not found.problems, f"rsp verify finds {found.problems}")
-
-
-def picked(those: list[Any], one: int) -> list[Any]:
-    """One of those, counted from the newest; none of none."""
-    return [those[-1 - one % len(those)]] if those else []
+            self.tried(holding.verify_stop, self.history.desk, hold)
