@@ -71,9 +71,10 @@ def _check_attested(
     """The record says nothing else than the answer in Airflow that it names.
 
     It counts only if (1) the policy takes Airflow's word; (2) the trust root knows the account for
-    this office; (3) the task is the one in which this office gives such an answer; (4) the option
-    names the record that was shown; (5) the person gave no own signature: then that is what they
-    said, not the option beside it; (6) everything else is what was typed in.
+    this office, and its holder is named; (3) the task is the one of ours in which this office
+    gives such an answer; (4) the option names the record that was shown; (5) the person gave no
+    own signature: then that is what they said, not the option beside it; (6) everything else is
+    what was typed in.
     """
     if "airflow" not in policy.sign_off.accepts:  # (1)
         raise Refused(
@@ -82,20 +83,26 @@ def _check_attested(
             "person's own signature. Sign with `rsp sign` and answer with what it prints.",
         )
     account = account_of(state, record)
-    if account is None or (account.simulated, account.holder) != (
-        record.simulated,
-        record.by,
-    ):  # (2)
+    named = (record.simulated, record.by)
+    if account is None or (account.simulated, account.holder) != named:  # (2)
         raise Refused(
             "unknown_account",
             f"The trust root knows no account {said.user!r} for the {record.office}.",
         )
     expected = human_tasks.task_for(record.kind, record.office) if _has_task(record) else None
-    if said.task_id != expected:  # (3)
-        raise Refused("wrong_task", f"Answered in {said.task_id!r} (expected {expected!r}).")
+    if said.task_id != expected or said.dag_id not in human_tasks.ASKING:  # (3)
+        raise Refused(
+            "wrong_task",
+            f"Answered in {said.dag_id}.{said.task_id} (expected {expected!r} of "
+            f"{', '.join(human_tasks.ASKING)}).",
+        )
     option = human_tasks.option_for(record.kind, record.choice, record.about.record)
     if said.options != [option]:  # (4)
         raise Refused("wrong_packet", f"Answered {said.options} (expected [{option!r}]).")
+    _check_typed(record, said)
+
+
+def _check_typed(record: r.Answer, said: r.AirflowAnswer) -> None:
     if said.params.get("signature"):  # (5)
         raise Refused(
             "answer_altered",

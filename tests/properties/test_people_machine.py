@@ -87,6 +87,7 @@ KINDS = [
     Kind("ask_for_the_packet", 4, {"one": WHICH}),
     Kind("ask", 2, {"purpose": PURPOSES, "packet": [None, None, 0, 1], "hold": ["newest", "newest",
                     "none", "oldest"], "seen": [0, 0, 1, -1], "old": [False, True]}),
+    Kind("ask_a_machine", 1, {"purpose": PURPOSES}),
     Kind("time_passes", 3, {"seconds": [1, 1, 1, 10, 59, 61, 3700, 50_000, 90_000, 700_000]}),
     Kind("add_evidence", 2, {"shows": [True, True, False], "age": [0, 0, 6, 40]}),
     Kind("assess_anew", 1, {"addition": [5, 5, 190]}),

@@ -191,6 +191,11 @@ class Situation(Looked):
             r.RecordRef(record=named[0]) if named else None, seen=seen,
         )  # fmt: skip
 
+    def ask_a_machine(self, purpose: Any) -> None:
+        """Ask as a DAG does where nobody has to be asked."""
+        verdict = r.RecordRef(record=self.newest())
+        self.asked(purpose, verdict, None, None, seen=0)
+
     def asked(
         self, purpose: Any, verdict: r.RecordRef, packet: str | None, hold: r.RecordRef | None,
         *, seen: int,

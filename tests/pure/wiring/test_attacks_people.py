@@ -14,6 +14,7 @@ from include.adapters.store import put_blob
 from include.adapters.verification import verify_store
 from include.adapters.witness import Recalled
 from include.notary.notary import Notary
+from include.rsp import human_tasks
 from include.rsp import records as r
 from include.rsp.canonical import canonical_bytes
 from include.rsp.capability_report import Subject, report_markdown
@@ -26,6 +27,8 @@ from tests.support.histories import ACKNOWLEDGEMENT, HEARTBEAT, History
 from tests.support.people import determine, opine, packet_on, permit_on, report_on, say, sign_all
 from tests.support.scenes import SCENES
 from tests.support.world import RUN, World
+
+DAGS = Path(__file__).resolve().parents[3] / "dags"
 
 
 @pytest.fixture
@@ -220,6 +223,18 @@ def test_a_click_beside_an_own_signature_is_no_answer(crossed: History) -> None:
     key = (said.dag_run_id, said.task_id)
     crossed.airflow.tasks[key] = Recalled("rso", crossed.now, said.options, dict(typed), ["rso"])
     assert crossed.brought(one.model_copy(update={"attested": said})) == "answer_altered"
+
+
+def test_an_answer_to_a_question_of_another_dag_is_none(crossed: History) -> None:
+    packet = packet_on(crossed)
+    one = crossed.clicked_answer(
+        "determination", packet, "rso", "accept_recommendation", user="rso", at=crossed.now,
+        typed={},
+    )  # fmt: skip
+    assert one.attested is not None
+    said = one.attested.model_copy(update={"dag_id": "approve_lunch"})
+    assert crossed.brought(one.model_copy(update={"attested": said})) == "wrong_task"
+    assert all((DAGS / f"{name}.py").is_file() for name in human_tasks.ASKING)
 
 
 def test_nobody_is_named_as_the_author_of_what_another_signed(crossed: History) -> None:
