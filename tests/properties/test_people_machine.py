@@ -63,7 +63,8 @@ CLICKED = [
 WRONG = [None] * 20 + [
     "order", "back-dated", "person", "view", "no receipt", "choice", "told", "author", "late",
     "early receipt",
-    "second thoughts", "evidence refuted", "cleared", "answered again", "by another user",
+    "second thoughts", "a no taken back",
+    "a rejection taken back", "evidence refuted", "cleared", "answered again", "by another user",
     "response", "not judged", "only told", "a no on an older packet", "a no on an older packet",
 ]  # fmt: skip
 KINDS = [
@@ -96,8 +97,9 @@ KINDS = [
     Kind("tamper_with_airflow", 2, {"one": WHICH, "how": [
         "answered again", "by another user", "asked of all", "another option", "another reason",
         "cleared", "open to all"]}),
-    Kind("the_trainer", 3, {"one": WHICH, "what": ["acknowledges", "acknowledges",
-                            "acknowledges early", "trains", "idles", "publishes", "announces"]}),
+    Kind("the_trainer", 3, {"one": WHICH, "what": [
+        "acknowledges", "acknowledges", "acknowledges twice", "acknowledges early", "trains",
+        "idles", "publishes", "announces"]}),
     Kind("look_whether_it_stands_still", 2, {"one": WHICH}),
 ]  # fmt: skip
 

@@ -76,13 +76,15 @@ def announce(world: World) -> None:
     world.notary.step()
 
 
-def _toy(root: Path, *changes: Callable[[dict[str, Any]], None], **results: Any) -> World:
+def _toy(
+    root: Path, *changes: Callable[[dict[str, Any]], None], multiple: float = 4, **results: Any
+) -> World:
     policy = changed(POLICY_BYTES, *changes)
     offices = offices_of(read_policy(policy, where="a scene"))
     crowded_trust_root(root, offices, START)
     world = World(root, policy, SUITE)
     announce(world)
-    world.assess(4, **results)
+    world.assess(multiple, **results)
     world.pass_time(seconds=5)
     return world
 
@@ -112,7 +114,7 @@ SCENES: dict[str, Callable[[Path], World]] = {
     "crossed, two notices": lambda root: _toy(root, _rich, addition=190),
     "not ruled out, below allowed": lambda root: _toy(root, _rich, elicitation={}),
     "continue, machines may not": lambda root: _toy(root, _rich, _nobody, addition=5),
-    "continue, a machine may": partial(_toy, addition=5),
+    "continue, a machine may": partial(_toy, multiple=1, addition=5),
     "continue, any one officer": lambda root: _toy(root, _rich, _nobody, _any_one, addition=5),
     "RSP 2.2": _published,
 }

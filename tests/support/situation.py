@@ -98,6 +98,9 @@ class Situation(Looked):
             self.history.pass_time(seconds=1)
             key = {"person": "ceo-by-rso", "author": "ceo-by-author"}.get(wrong or "")
             key = key if office == "ceo" else None
+            if wrong == "a no taken back" and not number:
+                self.said("determination", packet, office, "stricter", key=None, ago=0)
+                self.history.pass_time(seconds=1)
             said = "stricter" if wrong == "choice" and number else choice
             ago = 1.5 if wrong == "back-dated" and number else 0
             more = {"response": "lock"} if wrong == "response" else {}
@@ -133,6 +136,9 @@ class Situation(Looked):
                 given = "approved" if notice.approval or clicked else "received"
                 given = "received" if wrong == "only told" else given
                 given = "rejected" if wrong == "told" else given
+                if wrong == "a rejection taken back":
+                    self.said("receipt", packet, office, "rejected", key=None, ago=0,
+                              notice=notice.id)  # fmt: skip
                 if clicked:
                     self.clicked("receipt", packet, office, given, ago=ago, typed={},
                                  notice=notice.id)  # fmt: skip
@@ -259,10 +265,12 @@ class Situation(Looked):
                                 "last_checkpoint": None}  # fmt: skip
         beat = {"state": "training", "step": 64 + one, "flop": 1e10}
         match what:
-            case "acknowledges" | "acknowledges early" if holds:
-                early = timedelta(days=what != "acknowledges")
+            case "acknowledges" | "acknowledges early" | "acknowledges twice" if holds:
+                early = timedelta(days=what == "acknowledges early")
                 (about,) = picked(holds, one)
                 history.trainer_says(ACKNOWLEDGEMENT, about, body, at=history.now - early)
+                if what == "acknowledges twice":
+                    history.trainer_says(ACKNOWLEDGEMENT, about, body | {"last_step": 65})
             case "trains":
                 history.trainer_says(HEARTBEAT, NOTHING, beat)
             case "idles":
