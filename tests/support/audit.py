@@ -148,7 +148,8 @@ class Audit:
         ordered = {(x.reply_to.record, x.scope.value) for _, x in self.of(r.Hold)}
         for key, verdict in self.of(r.Verdict):
             if verdict.decision.recommendation != "continue":
-                must((key, "training") in ordered, "a verdict to pause has no hold")
+                for scope in self.rules_in_force().policy.hold.scopes:
+                    must((key, scope.value) in ordered, "a verdict to pause has no hold")
         for key, one in self.of(r.Determination):
             if one.choice == "stricter":
                 self._check_no_is_obeyed(key, one)
