@@ -10,6 +10,7 @@ from include.rsp.answers import account_of, answers_on
 from include.rsp.attestation import Predicate
 from include.rsp.errors import Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
+from include.rsp.notices import receipts_on
 from include.rsp.policy import Policy
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
@@ -51,7 +52,12 @@ def _check_signed(state: LedgerState, record: r.Answer, envelope: r.Envelope) ->
     key, subject, body = signing.verify(envelope, keys, PREDICATES[record.kind])
     if subject != record.about.record:
         raise Refused("wrong_packet", f"{key.holder} signed {subject}, not what was answered.")
-    if body != record.said() or key.office != record.office or key.simulated != record.simulated:
+    if (
+        record.by != key.holder
+        or body != record.said()
+        or key.office != record.office
+        or key.simulated != record.simulated
+    ):
         raise Refused(
             "bad_signature",
             f"{key.holder} ({key.office}) did not sign what the record says of the "
@@ -65,8 +71,10 @@ def _check_attested(
     """The record says nothing else than the answer in Airflow that it names.
 
     It counts only if (1) the policy takes Airflow's word; (2) the trust root knows the account for
-    this office; (3) the task is the one in which this office gives such an answer; (4) the option
-    names the record that was shown; (5) everything else is what was typed in.
+    this office, and its holder is named; (3) the task is the one of ours in which this office
+    gives such an answer; (4) the option names the record that was shown; (5) the person gave no
+    own signature: then that is what they said, not the option beside it; (6) everything else is
+    what was typed in.
     """
     if "airflow" not in policy.sign_off.accepts:  # (1)
         raise Refused(
@@ -75,20 +83,35 @@ def _check_attested(
             "person's own signature. Sign with `rsp sign` and answer with what it prints.",
         )
     account = account_of(state, record)
-    if account is None or account.simulated != record.simulated:  # (2)
+    named = (record.simulated, record.by)
+    if account is None or (account.simulated, account.holder) != named:  # (2)
         raise Refused(
             "unknown_account",
             f"The trust root knows no account {said.user!r} for the {record.office}.",
         )
     expected = human_tasks.task_for(record.kind, record.office) if _has_task(record) else None
-    if said.task_id != expected:  # (3)
-        raise Refused("wrong_task", f"Answered in {said.task_id!r} (expected {expected!r}).")
+    if said.task_id != expected or said.dag_id not in human_tasks.ASKING:  # (3)
+        raise Refused(
+            "wrong_task",
+            f"Answered in {said.dag_id}.{said.task_id} (expected {expected!r} of "
+            f"{', '.join(human_tasks.ASKING)}).",
+        )
     option = human_tasks.option_for(record.kind, record.choice, record.about.record)
     if said.options != [option]:  # (4)
         raise Refused("wrong_packet", f"Answered {said.options} (expected [{option!r}]).")
+    _check_typed(record, said)
+
+
+def _check_typed(record: r.Answer, said: r.AirflowAnswer) -> None:
+    if said.params.get("signature"):  # (5)
+        raise Refused(
+            "answer_altered",
+            f"The {record.office} answered {said.task_id} with an own signature. Bring that in; "
+            "what was clicked beside it does not count.",
+        )
     typed = {key: one for key, one in said.params.items() if key != "signature" and one}
     meant = record.said()
-    for name in ("reason", *type(record).SAID):  # (5)
+    for name in ("reason", *type(record).SAID):  # (6)
         if name == "notice":
             continue
         if (typed.get(name) or None) != (meant[name] or None):
@@ -137,9 +160,8 @@ def check_again(record: r.Answer, said: r.AirflowAnswer, witness: Witness | None
 def check_packet_again(state: LedgerState, packet: str, witness: Witness | None) -> None:
     """Before a permit: every answer that Airflow attested on this packet still stands there."""
     closed = state.expect(packet, r.Packet)
-    counted = [closed.opinion.record]
-    for kind in (r.Determination, r.Receipt):
-        counted += answers_on(state, packet, kind).values()
+    counted = [closed.opinion.record, *answers_on(state, packet, r.Determination).values()]
+    counted += [digest for digest, _ in receipts_on(state, packet).values()]
     for digest in counted:
         record = state.get(digest)
         if isinstance(record, r.Answer) and record.attested is not None:

@@ -66,6 +66,11 @@ def check_files(store: Store, report: Report) -> None:
             report.add(key, str(error))
 
 
+def is_number(text: str) -> bool:
+    """Whether it is a plain number; `isdigit` alone takes ² for one, which `int` refuses."""
+    return text.isascii() and text.isdigit()
+
+
 def _check_named(content: bytes, key: str, hexdigits: str) -> None:
     found = digest_bytes(content)
     if found != f"sha256:{hexdigits}":
@@ -74,7 +79,7 @@ def _check_named(content: bytes, key: str, hexdigits: str) -> None:
 
 def _check_entry_name(report: Report, key: str) -> None:
     number = key.removeprefix(f"{LEDGER}/").removesuffix(".json")
-    if not number.isdigit() or int(number) >= report.state.length or key != entry_key(int(number)):
+    if not is_number(number) or int(number) >= report.state.length or key != entry_key(int(number)):
         report.add(key, f"no part of the chain, which has {report.state.length} readable entries")
 
 
@@ -122,7 +127,7 @@ def _check_lease(report: Report, key: str, envelope: r.Envelope) -> None:
 def _check_order(report: Report, key: str, envelope: r.Envelope) -> None:
     kind = key.rsplit("-", 1)[-1].removesuffix(".json")
     number = key.rsplit("/", 1)[-1].split("-", maxsplit=1)[0]
-    record = _at(report, int(number)) if number.isdigit() else None
+    record = _at(report, int(number)) if is_number(number) else None
     if not isinstance(record, r.Permit | r.Hold | r.Revocation) or record.kind != kind:
         raise InvalidDocument(
             f"{key} names entry {number}, which is not in the ledger as a {kind}: its tail was "
@@ -138,7 +143,7 @@ def _check_order(report: Report, key: str, envelope: r.Envelope) -> None:
 
 def _check_attestation(report: Report, key: str, envelope: r.Envelope) -> None:
     number = key.rsplit("/", 1)[-1].split("-", maxsplit=1)[0]
-    permit = _at(report, int(number)) if number.isdigit() else None
+    permit = _at(report, int(number)) if is_number(number) else None
     if not isinstance(permit, r.Permit):
         raise InvalidDocument(f"{key} names entry {number}, which is no permit of the ledger")
     keys = signing.keys_for(report.state.trust, KeyRole.PERMIT)

@@ -19,6 +19,8 @@ from include.rsp.vocabulary import KeyRole
 
 def read_heartbeat(state: LedgerState, run_id: str, envelope: r.Envelope) -> Heartbeat:
     """What a heartbeat says; raises DomainError unless the key that announced the run signed it."""
+    if run_id not in state.runs:
+        raise InvalidDocument(f"A heartbeat of {run_id!r}, which nobody has announced.")
     announced = state.expect(state.runs[run_id].announcement, r.TrainingRun)
     keyid = announced.envelope.signatures[0].get("keyid")
     own = [one for one in signing.keys_for(state.trust, KeyRole.TRAINER) if one.keyid == keyid]
@@ -65,3 +67,15 @@ def look_at(
         unread = r.StopFinding(finding="stop_not_shown", message=str(error)[:500])
         return None, [unread, *stop_findings(state, hold, None)]
     return envelope, stop_findings(state, hold, read)
+
+
+def looked_at(
+    state: LedgerState, check: r.StopCheck
+) -> tuple[r.Envelope | None, list[r.StopFinding]]:
+    """The same for a check that was chained, from the heartbeat that it holds: those that reached
+    the store later, with whatever date, could not be looked at. That one did not read is taken
+    from the check, as it lets nothing go on.
+    """
+    read = read_heartbeat(state, check.run_id, check.heartbeat) if check.heartbeat else None
+    unread = [one for one in check.findings[:1] if one.finding == "stop_not_shown" and not read]
+    return check.heartbeat, [*unread, *stop_findings(state, check.hold.record, read)]

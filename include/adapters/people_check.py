@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from include.adapters.answer_check import check_identity
-from include.adapters.heartbeats import look_at
+from include.adapters.heartbeats import look_at, looked_at
 from include.adapters.rederivation import RuleBook
 from include.adapters.report_page import page_of
 from include.adapters.store import Store
@@ -86,17 +84,20 @@ class PeopleCheck:
         rules = self.rulebook.in_force(state)
         if rules is None or hold.run_id != record.run_id or hold.scope is not Scope.TRAINING:
             raise Refused("not_derivable", "A stop is verified of a training hold of that run.")
+        newest = next(reversed(state.stop_checks.get(record.hold.record, {}).values()), None)
+        older = newest is not None and record.at < newest.at
+        if older or record.ledger_index >= state.length:
+            raise Refused("stale_index", "The stop was looked at again since. Look once more.")
         check_grace(state, record.hold.record, rules.policy, at=record.at)
-        found = self._look(state, record, record.at)
+        hold_digest, at = record.hold.record, record.at
+        if self.live:
+            found = look_at(self.store, state, hold_digest, at=at)
+        else:
+            found = looked_at(state, record)
         if found != (record.heartbeat, record.findings) or record.stands_still is bool(
             record.findings
         ):
             raise Refused("not_derivable", "What the stop check says does not follow.")
-
-    def _look(
-        self, state: LedgerState, record: r.StopCheck, at: datetime
-    ) -> tuple[r.Envelope | None, list[r.StopFinding]]:
-        return look_at(self.store, state, record.hold.record, at=at)
 
 
 def check_current(state: LedgerState, report: r.CapabilityReport) -> None:

@@ -92,7 +92,7 @@ def highest_anchor(store: Store) -> int:
         for key in store.list("runs")
         if "/orders/" in key or "/leases/" in key
         for part in key.rsplit("/", 1)[-1].removesuffix(".json").split("-")
-        if len(part) == 12 and part.isdigit()
+        if len(part) == 12 and part.isascii() and part.isdigit()
     ]
     return max(map(int, numbers), default=-1)
 

@@ -160,7 +160,8 @@ class Notary:
                 if key in self._settled:
                     continue
                 named = "sha256:" + key.rsplit("/", 1)[-1].removesuffix(".json")
-                if not {named, as_text(key)} & (state.index_of.keys() | state.refused.keys()):
+                refused = named in state.refused or as_text(key) in state.refused
+                if named not in state.index_of and not refused:
                     self._admit(key, now)
                 self._settled.add(key)
 
@@ -206,7 +207,7 @@ class Notary:
                 if digest not in self.reader.state.index_of:
                     self._append(record)
             except DomainError as error:
-                self._refuse(key, error, now=now, run_id=key.split("/")[1])
+                self._refuse(key, error, now=now, run_id=as_text(key.split("/")[1]))
             except MALFORMED as error:
                 self._refuse(key, InvalidDocument(f"{key} does not read: {error!r}"), now=now)
             self._settled.add(key)

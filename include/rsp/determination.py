@@ -40,7 +40,8 @@ def check_determined(
 
     They do only if (1) the newest opinion of the second line on the report is the one in the
     packet, and asks for nothing more; (2) as many offices as the policy needs have answered;
-    (3) none was stricter than the recommendation or chose a response that stops something;
+    (3) none was stricter than the recommendation, here or since on another packet about the same
+    verdict and purpose, or chose a response that stops something;
     (4) all of them accept it, or all go below it; (5) each answered in time, and the time is not
     over; (6) they are distinct people, none an author of what is judged, none the second line.
 
@@ -52,6 +53,7 @@ def check_determined(
     said = determinations_on(state, packet)
     missing = [office for office in rule.roles if office not in said]
     stricter = [one for one in said.values() if one.choice is Choice.STRICTER]
+    stricter += _no_elsewhere(state, packet)
     if stricter:  # (3)
         one = stricter[0]
         raise Refused("signed_to_hold", f"The {one.office} is stricter: {one.reason}")
@@ -92,6 +94,24 @@ def check_determined(
         identification=Identification.ATTESTED if attested else Identification.SIGNED,
         not_applicable=frozenset.intersection(*waived),
     )
+
+
+def _no_elsewhere(state: LedgerState, packet: Digest) -> list[r.Determination]:
+    """Who says no on another packet about the same question, and has not since answered here.
+
+    A no does not go away because the question is put again, to others or before it is heard.
+    """
+    report = state.report_of(packet)
+    run = state.runs[state.run_of_verdict(report.verdict.record)]
+    here = answers_on(state, packet, r.Determination)
+    found = []
+    for digest, one in run.determinations.items():
+        other = state.report_of(one.about.record)
+        same = (other.verdict, other.purpose) == (report.verdict, report.purpose)
+        said = state.index_of.get(here.get(one.office, ""), -1)
+        if same and one.choice is Choice.STRICTER and state.index_of[digest] > said:
+            found.append(one)
+    return found
 
 
 def check_opinion(state: LedgerState, packet: Digest, policy: Policy) -> r.Opinion:

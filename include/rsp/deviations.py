@@ -45,7 +45,9 @@ class Found:
 
 
 def deviations_due(state: LedgerState, *, stamp: r.CodeStamp, at: datetime) -> list[r.Deviation]:
-    """Everything that has to be recorded now, once each."""
+    """Everything that has to be recorded now, once each: what is found of one record twice (by two
+    holds, by two looks) is one deviation, and the first finding says it.
+    """
     found: list[Found] = []
     for run_id, run in state.runs.items():
         for digest in run.holds:

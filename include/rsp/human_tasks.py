@@ -35,6 +35,8 @@ WORDS: dict[str, dict[str, str]] = {
     DELETION: {"keep": "Keep the weights", "delete": "Delete the weights"},
 }
 SHOWN_DIGITS = 16
+ASKING = ("assess_checkpoint", "release_hold", "permit_deployment")
+"""The DAGs that ask people. An answer in any other was given to a question of somebody else's."""
 SECOND_LINE = "second-line"
 SIGNERS = ("rso", "ceo", "governance-function")
 """The offices whose sign-off has a task, in the order in which they can be asked."""

@@ -38,20 +38,22 @@ def holds_due(
 ) -> list[r.Hold]:
     """The holds that have to be ordered now; the first of them may make others needless.
 
-    One (1) for every verdict that does not recommend to continue and each scope that the policy
-    names, unless it has that one; (2) for every run that needs a standard by a standing rule while
-    the evidence does not show that the standard holds, unless such a hold is in force; (3) for
-    every determination that is stricter, unless what it is about is held or was permitted anew
-    since; (4) for every scope that a response which people chose orders something in.
+    One (1) for every verdict that does not recommend to continue, for each scope that the policy
+    names and in which it has none yet; (2) for every run that needs a standard by a standing rule
+    while the evidence does not show that the standard holds, unless such a hold is in force;
+    (3) for every determination that is stricter, unless what it is about is held or was permitted
+    anew since; (4) for every scope that a response which people chose orders something in.
     """
     holds: list[r.Hold] = []
     for run_id, run in state.runs.items():
         causes = [
-            *_verdicts_to_hold(run, policy),
+            *_verdicts_to_hold(state, policy, run_id),
             *_standards_to_hold(state, policy, run_id, at),
-            *_officers_hold(state, run_id),
-            *_responses_order(state, policy, run_id),
         ]
+        for cause in _officers_hold(state, run_id):
+            if cause.scope not in {one.scope for one in causes}:  # the first of them holds it
+                causes.append(cause)
+        causes += _responses_order(state, policy, run_id)
         for number, cause in enumerate(causes, start=len(run.holds) + 1):
             holds.append(
                 r.Hold(
@@ -74,10 +76,16 @@ def _ordered(run: RunState) -> set[tuple[Digest, Scope]]:
     return {(hold.reply_to.record, hold.scope) for hold in run.holds.values()}
 
 
-def _verdicts_to_hold(run: RunState, policy: Policy) -> Iterator[Cause]:  # (1)
+def _verdicts_to_hold(state: LedgerState, policy: Policy, run_id: str) -> Iterator[Cause]:  # (1)
+    """A policy that was adopted since a verdict was held adds no scope to it (DESIGN I7)."""
+    run = state.runs[run_id]
     ordered = _ordered(run)
+    adopted = state.index_of[state.adoption[0]] if state.adoption else 0
+    settled = {
+        hold.reply_to.record for key, hold in run.holds.items() if state.index_of[key] < adopted
+    }
     for digest, verdict in run.verdicts.items():
-        if verdict.decision.recommendation is Outcome.CONTINUE:
+        if digest in settled or verdict.decision.recommendation is Outcome.CONTINUE:
             continue
         reason = "; ".join(
             f"{line.red_line} {line.status}: {line.because}"

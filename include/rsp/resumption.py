@@ -7,6 +7,7 @@ from include.rsp.canonical import Digest, short
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
 from include.rsp.responses import chosen_since
+from include.rsp.run_state import ENDED_BY
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome, Resume, Scope
 
@@ -25,8 +26,9 @@ def check_resumable(
         safeguards: a judgement that the required standards hold was signed for and still holds.
         below: the officers determined less than the recommendation, as the policy lets them.
 
-    It may be ended only if (1) everything is there that the responses chosen since the oldest hold
-    in force ask for; (2) where none was chosen, any one thing that the policy lets holds end by.
+    It may be ended only if (1) everything is there that the responses ask for which were chosen
+    since the oldest hold in force, or which ordered one of the holds that the permit ends;
+    (2) where none was chosen, any one thing that the policy lets holds end by.
 
     Raises:
         Refused: otherwise; the message names what is missing.
@@ -37,8 +39,13 @@ def check_resumable(
     oldest = next(iter(run.held(scope)), request.hold.record)
     since = state.index_of[oldest]
     there = met(state, request, oldest, safeguards=safeguards, below=below)
+    ordered = {
+        one.reply_to.record for one in run.holds_in_force.values() if one.scope in ENDED_BY[scope]
+    }
     chosen = [
-        one for one in chosen_since(run, policy, state.index_of, since).values() if one.resume
+        one
+        for digest, one in chosen_since(run, policy, state.index_of, -1).items()
+        if one.resume and (state.index_of[digest] > since or digest in ordered)
     ]
     for response in chosen:  # (1)
         missing = [one.value for one in response.resume if one not in there]
