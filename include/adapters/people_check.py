@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from include.adapters.answer_check import check_identity
 from include.adapters.heartbeats import look_at, looked_at
 from include.adapters.rederivation import RuleBook
@@ -50,6 +52,14 @@ class PeopleCheck:
         check_current(state, report)
         rules = self.rules_for(state, report.verdict.record)
         opinion = check_opinion_heard(state, record, rules.policy)
+        rule = rules.policy.sign_off
+        hours = rule.second_line.answer_within_hours + rule.answer_within_hours
+        if record.at > report.at + timedelta(hours=hours):
+            raise Refused(
+                "report_too_old",
+                f"The report is of {report.at:%Y-%m-%d %H:%M}, more than {hours:g} hours old "
+                f"({rule.second_line.clause}). Write it anew.",
+            )
         self._check_text(state, record, Subject.of(report), opinion)
 
     def _check_text(

@@ -12,7 +12,8 @@ body { max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: .92em; }
 td, th { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0;
-  border-bottom: 1px solid #8886; overflow-wrap: anywhere; }
+  border-bottom: 1px solid #8886; overflow-wrap: break-word; }
+th, td strong { white-space: nowrap; }
 code { background: #8882; padding: .1em .3em; overflow-wrap: anywhere; }
 hr { margin: 2.5rem 0; border: 0; border-top: 3px double #8888; }
 """

@@ -27,7 +27,7 @@ def check_content(state: LedgerState, record: r.Answer, rules: Rules) -> None:
 def _check_determination(state: LedgerState, record: r.Determination, rules: Rules) -> None:
     policy, report = rules.policy, state.report_of(record.about.record)
     verdict = state.expect(report.verdict.record, r.Verdict)
-    conditional = {one.id for one in policy.notices if one.condition is not None}
+    conditional = {one.id for one in policy.notices if one.waivable}
     unknown = sorted(set(record.not_applicable) - conditional)
     if unknown:
         raise Refused(

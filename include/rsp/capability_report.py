@@ -67,7 +67,7 @@ def report_markdown(
     run_id = state.run_of_verdict(about.verdict)
     first = [
         f"# Capability Report: checkpoint {made.run_id}/{made.checkpoint_id}",
-        _asked(state, rules, about, verdict),
+        _asked(state, rules, about, verdict, judgement),
         red_lines_table(verdict),
         _second_line(state, rules, opinion),
         _choices(rules, about, verdict, judgement),
@@ -93,16 +93,49 @@ def first_screen(text: str) -> str:
     return text.split(FOLD, 1)[0]
 
 
-def _asked(state: LedgerState, rules: Rules, about: Subject, verdict: r.Verdict) -> str:
-    asked = {
-        (Scope.TRAINING, False): "let training go on",
-        (Scope.TRAINING, True): "release the hold and let training go on",
-        (Scope.DEPLOYMENT, False): "let this checkpoint be deployed",
-        (Scope.DEPLOYMENT, True): "release the hold and let this checkpoint be deployed",
-    }[about.purpose, about.hold is not None]
+_ASKED = {
+    (Scope.TRAINING, False): "let training go on, or not",
+    (Scope.TRAINING, True): "release the hold and let training go on, or not",
+    (Scope.DEPLOYMENT, False): "let this checkpoint be deployed, or not",
+    (Scope.DEPLOYMENT, True): "release the hold and let this checkpoint be deployed, or not",
+}
+
+
+def _can_go_on(rules: Rules, verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> bool:
+    """Whether any answer lets something go on."""
+    return _accepting_goes_on(verdict, judgement) or _may_go_below(rules, verdict)
+
+
+def _accepting_goes_on(verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> bool:
+    if judgement is None or not judgement.standards:  # nothing is required of anybody
+        return verdict.decision.recommendation is Outcome.CONTINUE
+    return judgement.holds
+
+
+def _may_go_below(rules: Rules, verdict: r.Verdict) -> bool:
+    rule = rules.policy.sign_off.below_recommendation
+    demanding = [line for line in verdict.decision.red_lines if line.demands]
+    return (
+        rule is not None
+        and bool(demanding)
+        and all(line.status in rule.statuses for line in demanding)
+    )
+
+
+def _asked(
+    state: LedgerState,
+    rules: Rules,
+    about: Subject,
+    verdict: r.Verdict,
+    judgement: r.SafeguardsJudgement | None,
+) -> str:
+    if not _can_go_on(rules, verdict, judgement):
+        asked_for = "confirm that nothing goes on, or choose a response of the policy"
+    else:
+        asked_for = _ASKED[about.purpose, about.hold is not None]
     law = f"{rules.policy.id} {rules.policy.version}"
     return (
-        f"**Asked:** {asked}, or not. Nothing is approved by silence.\n\n"
+        f"**Asked:** {asked_for}. Nothing is approved by silence.\n\n"
         f"**Recommendation of {law}:** `{verdict.decision.recommendation}`"
         + _below_before(state, about.verdict)
     )
@@ -147,12 +180,8 @@ def _choices(
         if about.purpose is Scope.TRAINING
         else "the checkpoint may be deployed"
     )
-    goes_on = decision.recommendation is Outcome.CONTINUE or (
-        judgement is not None and judgement.holds
-    )
+    goes_on = _accepting_goes_on(verdict, judgement)
     below = policy.sign_off.below_recommendation
-    demanding = [line for line in decision.red_lines if line.demands]
-    may = below is not None and demanding and all(x.status in below.statuses for x in demanding)
     lines = [
         "## What each answer does",
         "",
@@ -161,7 +190,7 @@ def _choices(
         (
             f"- `below_recommendation`: {reach}, without the safeguards; needs a reason and all "
             f"signers ({in_line(below.clause)})."
-            if may and below is not None
+            if below is not None and _may_go_below(rules, verdict)
             else "- `below_recommendation`: not possible here."
         ),
     ]
@@ -175,8 +204,8 @@ def _choices(
     lines += [
         f"- {' and '.join(one.to)} {'approves' if one.approval else 'is told'}"
         f"{' before anything goes on' if one.before_permit else ''} ({in_line(one.clause)})"
-        + (f", unless every signer says that this is not so: {in_line(one.condition)}"
-           if one.condition else "")
+        + (f", unless every signer says that this is not so: {in_line(one.condition or '')}"
+           if one.waivable else "")
         + "."
         for one in applicable(policy, verdict, waived=frozenset())
     ]  # fmt: skip

@@ -110,6 +110,13 @@ class Notice(NamedClause):
     approval: bool = Field(default=False, description="being told is not enough")
     condition: str | None = Field(default=None, description="null: always")
 
+    @property
+    def waivable(self) -> bool:
+        """Whether officers may say that its condition is not met. That a standard is required is
+        read off the verdict, so nobody has a say in it.
+        """
+        return self.condition is not None and self.event is not Event.STANDARD_REQUIRED
+
 
 class Publication(NamedClause):
     """Something has to be published."""

@@ -28,7 +28,7 @@ def _applies(notice: Notice, verdict: r.Verdict, waived: frozenset[str]) -> bool
     demanded = any(line.demands for line in verdict.decision.red_lines)
     if notice.event in (Event.STANDARD_REQUIRED, Event.HOLD) and not demanded:
         return False
-    return notice.condition is None or notice.id not in waived
+    return not notice.waivable or notice.id not in waived
 
 
 def owed(policy: Policy, verdict: r.Verdict, *, waived: frozenset[str]) -> list[tuple[Notice, str]]:

@@ -28,7 +28,7 @@ from include.rsp.vocabulary import (
 from tests.support.factories import CHECKPOINT, START, make_run, toy_policy, toy_suite
 
 CASES = settings(max_examples=10_000, deadline=None)
-FEWER = settings(max_examples=2_500, deadline=None)
+FEWER = settings(max_examples=1_000, deadline=None)
 AT = START + timedelta(minutes=5)
 N = 24
 LINES = ("before", "first", "second")

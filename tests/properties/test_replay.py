@@ -18,7 +18,7 @@ RULES = read_rules()
 PATH = named_file(POLICIES, RULES.policy)
 POLICY = read_policy(PATH.read_bytes(), where=str(PATH))
 RANK = {RedLineStatus.RULED_OUT: 0, RedLineStatus.NOT_RULED_OUT: 1, RedLineStatus.CROSSED: 2}
-MANY = settings(max_examples=1600, deadline=None, database=None)
+MANY = settings(max_examples=700, deadline=None, database=None)
 
 
 @st.composite

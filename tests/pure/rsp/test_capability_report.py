@@ -151,7 +151,7 @@ def test_every_section_is_there_and_what_decided_stands_on_the_first_screen(worl
     assert text.count(FOLD) == 1
     first = first_screen(text)
     assert re.findall(r"^## (.*)$", first, re.MULTILINE) == FIRST
-    assert "**Asked:** release the hold and let training go on, or not." in first
+    assert "**Asked:** confirm that nothing goes on, or choose a response of the policy." in first
     assert "Nothing is approved by silence." in first
     assert "| addition-2 | **crossed** | " in first
     assert "**Recommendation of toylab 1.0:** `verify_safeguards`" in first
@@ -195,12 +195,8 @@ def test_what_each_answer_does_is_said_before_anybody_signs(
         "- `below_recommendation`: not possible here.",
     ]
     demands = addition > 50
-    assert (
-        lines[3:]
-        == [
-            "- board is told before anything goes on (toylab 4.5), unless every signer says that "
-            "this is not so: the model needs the higher standard."
-        ][:demands]
+    assert lines[3:] == (
+        ["- board is told before anything goes on (toylab 4.5)."] if demands else []
     )
 
 

@@ -194,11 +194,21 @@ def test_what_always_applies_cannot_be_waived(tmp_path: Path) -> None:
         determine(world, packet, "rso", not_applicable=["board"])
 
 
+def test_that_a_standard_is_required_is_not_for_officers_to_waive(tmp_path: Path) -> None:
+    world = made(tmp_path)
+    packet = packet_on(world)
+    with refused("not_offered"):
+        determine(world, packet, "rso", not_applicable=["board"])
+
+
 @pytest.mark.parametrize("waiving", [["rso", "ceo"], ["rso"], ["ceo"], []])
 def test_a_conditional_notice_falls_away_only_if_all_say_so(
     tmp_path: Path, waiving: list[str]
 ) -> None:
-    world = made(tmp_path)
+    def on_condition(plain: dict[str, Any]) -> None:
+        plain["notices"][0]["event"] = "determination"
+
+    world = made(tmp_path, on_condition)
     packet = packet_on(world)
     for office in ("rso", "ceo"):
         waived = ["board"] if office in waiving else []
