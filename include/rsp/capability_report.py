@@ -14,6 +14,7 @@ from include.rsp.answers import authors_of, holder_of
 from include.rsp.authority import ratios_of
 from include.rsp.canonical import Digest, short
 from include.rsp.harmless import in_line
+from include.rsp.judgement import suffices
 from include.rsp.notices import applicable
 from include.rsp.report_evidence import elicitation_section, transcripts_section, unknown_section
 from include.rsp.report_tables import (
@@ -25,7 +26,7 @@ from include.rsp.report_tables import (
 from include.rsp.responses import offered
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import Outcome, Scope
+from include.rsp.vocabulary import Scope
 
 FORMAT = "capability-report@1"
 FOLD = "\n\n---\n\n"
@@ -147,12 +148,9 @@ def _choices(
         if about.purpose is Scope.TRAINING
         else "the checkpoint may be deployed"
     )
-    goes_on = decision.recommendation is Outcome.CONTINUE or (
-        judgement is not None and judgement.holds
-    )
+    goes_on = suffices(verdict, judgement)
     below = policy.sign_off.below_recommendation
-    demanding = [line for line in decision.red_lines if line.demands]
-    may = below is not None and demanding and all(x.status in below.statuses for x in demanding)
+    may = policy.sign_off.may_overrule([x.status for x in decision.red_lines if x.demands])
     lines = [
         "## What each answer does",
         "",
