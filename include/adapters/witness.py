@@ -98,10 +98,9 @@ class AirflowWitness:
         (2) the task was answered, by a named user. A fault of the server is no answer of a person:
         it is `airflow_unreachable`, whatever it looks like.
         """
-        place = "/".join(
+        dag, run, task = (
             quote(one, safe="") for one in (said.dag_id, said.dag_run_id, said.task_id)
         )
-        dag, run, task = place.split("/")
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/-1/hitlDetails"
         try:
             with httpx.Client(

@@ -6,7 +6,7 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest, short
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
-from include.rsp.responses import chosen_since
+from include.rsp.responses import chosen_for
 from include.rsp.run_state import ENDED_BY
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome, Resume, Scope
@@ -44,7 +44,7 @@ def check_resumable(
     }
     chosen = [
         one
-        for digest, one in chosen_since(run, policy, state.index_of, -1).items()
+        for digest, one in chosen_for(run, policy).items()
         if one.resume and (state.index_of[digest] > since or digest in ordered)
     ]
     for response in chosen:  # (1)
