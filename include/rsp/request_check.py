@@ -95,7 +95,7 @@ def check_holds(run: RunState, request: r.PermitRequest) -> None:
         raise Refused(
             "hold_in_force",
             f"Run {request.run_id!r} is held ({short(newest)}: {in_force[newest].reason}). "
-            "Only release_hold ends a hold.",
+            f"{'release_hold' if scope is Scope.TRAINING else 'permit_deployment'} ends it.",
         )
     locked = run.newest_hold(Scope.WEIGHTS)
     if scope is Scope.DEPLOYMENT and locked is not None:
