@@ -51,7 +51,7 @@ class Subject:
             verdict=report.verdict.record,
             judgement=report.judgement.record if report.judgement else None,
             hold=report.hold.record if report.hold else None,
-            purpose=Scope(report.purpose),
+            purpose=report.purpose,
             asked_by=report.asked_by,
             asked_because=report.asked_because,
         )

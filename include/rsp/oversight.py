@@ -123,7 +123,7 @@ def _officers_hold(state: LedgerState, run_id: str) -> Iterator[Cause]:  # (3)
     run = state.runs[run_id]
     ordered = _ordered(run)
     for digest, one in run.determinations.items():
-        scope = Scope(state.report_of(one.about.record).purpose)
+        scope = state.report_of(one.about.record).purpose
         since = any(
             state.index_of[key] > state.index_of[digest]
             for key, permit in run.permits.items()

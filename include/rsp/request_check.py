@@ -84,7 +84,7 @@ def check_holds(run: RunState, request: r.PermitRequest) -> None:
     """The newest hold of the purpose must be the one named; a permit that ends it ends the older
     ones with it. Locked weights are not deployed whatever is asked.
     """
-    scope = Scope(request.purpose)
+    scope = request.purpose
     in_force, newest = run.held(scope), run.newest_hold(scope)
     named = request.hold.record if request.hold else None
     if named is not None and named not in in_force:
