@@ -237,7 +237,7 @@ def test_only_the_person_of_the_office_answers_and_only_once(
     with stack.rest("notary") as notary:
         detail = notary.get(f"{question.run}/taskInstances/{TASK}/-1/hitlDetails")
     assert detail["responded_by_user"] == {"id": "rso", "name": "rso"}
-    assert detail["chosen_options"] == ["proceed"]
+    assert detail["chosen_options"] == ["yes"]
 
 
 def test_an_admin_still_can_which_is_why_no_state_is_believed(
