@@ -89,7 +89,8 @@ def _check_attested(
             "unknown_account",
             f"The trust root knows no account {said.user!r} for the {record.office}.",
         )
-    expected = human_tasks.task_for(record.kind, record.office) if _has_task(record) else None
+    asked = record.kind in human_tasks.TASKS
+    expected = human_tasks.task_for(record.kind, record.office) if asked else None
     if said.task_id != expected or said.dag_id not in human_tasks.ASKING:  # (3)
         raise Refused(
             "wrong_task",
@@ -119,10 +120,6 @@ def _check_typed(record: r.Answer, said: r.AirflowAnswer) -> None:
                 "answer_altered",
                 f"{name}: Airflow has {typed.get(name)!r}, the record {meant[name]!r}.",
             )
-
-
-def _has_task(record: r.Answer) -> bool:
-    return record.kind in human_tasks.TASKS
 
 
 def check_again(record: r.Answer, said: r.AirflowAnswer, witness: Witness | None) -> None:

@@ -114,7 +114,7 @@ def check_current(state: LedgerState, report: r.CapabilityReport) -> None:
     """Refuse a report about a verdict or hold that another one replaced."""
     verdict = state.expect(report.verdict.record, r.Verdict)
     run = state.runs[state.run_of_verdict(report.verdict.record)]
-    scope = Scope(report.purpose)
+    scope = report.purpose
     newest = run.newest_verdict[0] if run.newest_verdict else None
     if scope is Scope.DEPLOYMENT:
         newest = run.newest_verdict_on(verdict.checkpoint.record)

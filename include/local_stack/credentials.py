@@ -64,22 +64,6 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def assigned(office: str) -> dict[str, str]:
-    """One entry of a human task's `assigned_users`: the user who answers for an office.
-
-    `id` and `name` are both the user name, under either auth manager (`include/wiring/auth/fab.py`
-    reports user names where plain FAB reports row numbers), and so are `responded_by_user.id` and
-    `.name` of the answer. Raises: LocalStackError for an office without a user.
-    """
-    if office not in OFFICE_USERS:
-        raise LocalStackError(
-            f"No user answers for office {office!r} (expected: one of {sorted(OFFICE_USERS)}). "
-            "Add the office to OFFICE_USERS in include/local_stack/credentials.py."
-        )
-    user = OFFICE_USERS[office]
-    return {"id": user, "name": user}
-
-
 def ensure_secrets(layout: Layout) -> AirflowSecrets:
     """Read the stack's Airflow secrets, making those that are missing.
 

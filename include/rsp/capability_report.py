@@ -14,6 +14,7 @@ from include.rsp.answers import authors_of, holder_of
 from include.rsp.authority import ratios_of
 from include.rsp.canonical import Digest, short
 from include.rsp.harmless import in_line
+from include.rsp.judgement import suffices
 from include.rsp.notices import applicable
 from include.rsp.report_evidence import elicitation_section, transcripts_section, unknown_section
 from include.rsp.report_tables import (
@@ -25,7 +26,7 @@ from include.rsp.report_tables import (
 from include.rsp.responses import offered
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import Outcome, Scope
+from include.rsp.vocabulary import Scope
 
 FORMAT = "capability-report@1"
 FOLD = "\n\n---\n\n"
@@ -50,7 +51,7 @@ class Subject:
             verdict=report.verdict.record,
             judgement=report.judgement.record if report.judgement else None,
             hold=report.hold.record if report.hold else None,
-            purpose=Scope(report.purpose),
+            purpose=report.purpose,
             asked_by=report.asked_by,
             asked_because=report.asked_because,
         )
@@ -103,23 +104,12 @@ _ASKED = {
 
 def _can_go_on(rules: Rules, verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> bool:
     """Whether any answer lets something go on."""
-    return _accepting_goes_on(verdict, judgement) or _may_go_below(rules, verdict)
-
-
-def _accepting_goes_on(verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> bool:
-    if judgement is None or not judgement.standards:  # nothing is required of anybody
-        return verdict.decision.recommendation is Outcome.CONTINUE
-    return judgement.holds
+    return suffices(verdict, judgement) or _may_go_below(rules, verdict)
 
 
 def _may_go_below(rules: Rules, verdict: r.Verdict) -> bool:
-    rule = rules.policy.sign_off.below_recommendation
-    demanding = [line for line in verdict.decision.red_lines if line.demands]
-    return (
-        rule is not None
-        and bool(demanding)
-        and all(line.status in rule.statuses for line in demanding)
-    )
+    demanding = [line.status for line in verdict.decision.red_lines if line.demands]
+    return rules.policy.sign_off.may_overrule(demanding)
 
 
 def _asked(
@@ -180,7 +170,7 @@ def _choices(
         if about.purpose is Scope.TRAINING
         else "the checkpoint may be deployed"
     )
-    goes_on = _accepting_goes_on(verdict, judgement)
+    goes_on = suffices(verdict, judgement)
     below = policy.sign_off.below_recommendation
     lines = [
         "## What each answer does",

@@ -27,7 +27,7 @@ def admit(state: LedgerState, digest: Digest, *, at: datetime) -> Admission:
 
     Admitted only if (1) a checkpoint in the ledger has that digest or a file of it; (2) the newest
     deployment permit for that checkpoint may still be used; (3) no deployment or weights hold is
-    in force on its run.
+    in force on any run that has it: under another name weights are the same.
     """
     known = [
         (run_id, one)
@@ -37,16 +37,20 @@ def admit(state: LedgerState, digest: Digest, *, at: datetime) -> Admission:
     ]
     if not known:  # (1)
         return _no(f"no registered checkpoint has the digest {short(digest)}")
+    held = [
+        (run_id, key)
+        for run_id, _ in known
+        for key, hold in state.runs[run_id].holds_in_force.items()
+        if hold.scope is not Scope.TRAINING
+    ]
+    if held:  # (3)
+        run_id, hold = held[-1]
+        return _no(f"{run_id} is held ({short(hold)}): {state.runs[run_id].holds[hold].reason}")
     refusals = []
     for run_id, checkpoint in known:
-        run = state.runs[run_id]
-        held = run.newest_hold(Scope.DEPLOYMENT) or run.newest_hold(Scope.WEIGHTS)
-        if held is not None:  # (3)
-            refusals.append(f"{run_id} is held ({short(held)}): {run.holds[held].reason}")
-            continue
         permits = [
             (key, one)
-            for key, one in run.permits.items()
+            for key, one in state.runs[run_id].permits.items()
             if one.purpose is Scope.DEPLOYMENT and one.checkpoint == checkpoint.digest
         ]
         if not permits:

@@ -26,7 +26,7 @@ BYPASSED = frozenset(
 ANSWERS = frozenset(
     {
         "not_answered", "answer_altered", "answered_already", "all_admins", "not_distinct",
-        "not_independent", "bad_signature", "wrong_office", "wrong_packet",
+        "not_independent", "bad_signature", "wrong_office", "wrong_packet", "wrong_task",
         "signature_out_of_time", "unknown_account", "unknown_key",
     }
 )  # fmt: skip

@@ -11,7 +11,7 @@ from include.rsp.policy import Policy
 from include.rsp.safeguards import StandardJudgement, judge_standard
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import CriterionOutcome
+from include.rsp.vocabulary import CriterionOutcome, Outcome
 
 
 def judge_required(
@@ -43,6 +43,19 @@ def judge_required(
     judged = [judge_standard(policy.standard(one), evidence, at=at) for one in standards]
     judged += [judge_standard(policy.document(one), filed, at=at) for one in documents]
     return judged, bool(judged) and all(one.holds for one in judged)
+
+
+def suffices(verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> bool:
+    """Whether something goes on when people accept the recommendation: it needs no standard, or
+    those that it needs hold.
+
+    Args:
+        judgement: of what the verdict and the standing rules require; None: nothing was judged.
+    """
+    continues = verdict.decision.recommendation is Outcome.CONTINUE
+    if judgement is None:
+        return continues
+    return judgement.holds or (continues and not judgement.standards)
 
 
 def check_safeguards(

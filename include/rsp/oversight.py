@@ -15,7 +15,7 @@ from include.rsp import records as r
 from include.rsp.authority import NOTARY
 from include.rsp.canonical import Digest
 from include.rsp.policy import Policy
-from include.rsp.responses import chosen_since
+from include.rsp.responses import chosen_for
 from include.rsp.run_state import RunState
 from include.rsp.safeguards import judge_standard
 from include.rsp.standing import newest_checkpoint, standing_requirements
@@ -123,7 +123,7 @@ def _officers_hold(state: LedgerState, run_id: str) -> Iterator[Cause]:  # (3)
     run = state.runs[run_id]
     ordered = _ordered(run)
     for digest, one in run.determinations.items():
-        scope = Scope(state.report_of(one.about.record).purpose)
+        scope = state.report_of(one.about.record).purpose
         since = any(
             state.index_of[key] > state.index_of[digest]
             for key, permit in run.permits.items()
@@ -138,7 +138,7 @@ def _officers_hold(state: LedgerState, run_id: str) -> Iterator[Cause]:  # (3)
 def _responses_order(state: LedgerState, policy: Policy, run_id: str) -> Iterator[Cause]:  # (4)
     run = state.runs[run_id]
     ordered = _ordered(run)
-    for digest, response in chosen_since(run, policy, state.index_of, -1).items():
+    for digest, response in chosen_for(run, policy).items():
         for scope in (Scope.DEPLOYMENT, Scope.WEIGHTS):
             measures = response.orders(scope)
             if measures and (digest, scope) not in ordered:

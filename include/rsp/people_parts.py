@@ -6,6 +6,7 @@ every signature, no default that approves) cite "Redline" in their clause where 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -113,6 +114,11 @@ class SignOff(Clause):
     def needed(self) -> int:
         """How many of the roles have to sign."""
         return self.quorum or len(self.roles)
+
+    def may_overrule(self, demanding: Sequence[RedLineStatus]) -> bool:
+        """Whether officers may go below, with these statuses of the lines that demand something."""
+        rule = self.below_recommendation
+        return rule is not None and bool(demanding) and set(demanding) <= set(rule.statuses)
 
 
 class Rung(Document):

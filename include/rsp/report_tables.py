@@ -24,6 +24,8 @@ def safeguards_section(judgement: r.SafeguardsJudgement | None) -> str:
     """Every criterion of the required standards, with the evidence that decided it."""
     if judgement is None:
         return "## Safeguards\n\nSafeguards were not judged: no red line demands any."
+    if not judgement.standards:
+        return "## Safeguards\n\nNone are required."
     lines = [f"## Safeguards {'hold' if judgement.holds else 'do NOT hold'}"]
     for standard in judgement.standards:
         lines += [

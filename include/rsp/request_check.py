@@ -84,7 +84,7 @@ def check_holds(run: RunState, request: r.PermitRequest) -> None:
     """The newest hold of the purpose must be the one named; a permit that ends it ends the older
     ones with it. Locked weights are not deployed whatever is asked.
     """
-    scope = Scope(request.purpose)
+    scope = request.purpose
     in_force, newest = run.held(scope), run.newest_hold(scope)
     named = request.hold.record if request.hold else None
     if named is not None and named not in in_force:
@@ -95,7 +95,7 @@ def check_holds(run: RunState, request: r.PermitRequest) -> None:
         raise Refused(
             "hold_in_force",
             f"Run {request.run_id!r} is held ({short(newest)}: {in_force[newest].reason}). "
-            "Only release_hold ends a hold.",
+            f"{'release_hold' if scope is Scope.TRAINING else 'permit_deployment'} ends it.",
         )
     locked = run.newest_hold(Scope.WEIGHTS)
     if scope is Scope.DEPLOYMENT and locked is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from include.rsp.canonical import Digest
 from include.rsp.people_parts import Response
 from include.rsp.policy import Policy
@@ -32,13 +30,11 @@ def offered(policy: Policy, outcome: Outcome) -> list[Response]:
         left = [one for one in left if one not in more]
 
 
-def chosen_since(
-    run: RunState, policy: Policy, index_of: Mapping[Digest, int], since: int
-) -> dict[Digest, Response]:
-    """By determination, the responses chosen for a run after a ledger index."""
+def chosen_for(run: RunState, policy: Policy) -> dict[Digest, Response]:
+    """By determination, the responses chosen for a run."""
     known = {one.id: one for one in policy.responses}
     return {
         digest: known[one.response]
         for digest, one in run.determinations.items()
-        if one.response in known and index_of[digest] > since
+        if one.response in known
     }

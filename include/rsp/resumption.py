@@ -6,10 +6,10 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest, short
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
-from include.rsp.responses import chosen_since
+from include.rsp.responses import chosen_for
 from include.rsp.run_state import ENDED_BY
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import Outcome, Resume, Scope
+from include.rsp.vocabulary import Outcome, Resume
 
 
 def check_resumable(
@@ -35,7 +35,7 @@ def check_resumable(
     """
     if request.hold is None:
         return
-    run, scope = state.runs[request.run_id], Scope(request.purpose)
+    run, scope = state.runs[request.run_id], request.purpose
     oldest = next(iter(run.held(scope)), request.hold.record)
     since = state.index_of[oldest]
     there = met(state, request, oldest, safeguards=safeguards, below=below)
@@ -44,7 +44,7 @@ def check_resumable(
     }
     chosen = [
         one
-        for digest, one in chosen_since(run, policy, state.index_of, -1).items()
+        for digest, one in chosen_for(run, policy).items()
         if one.resume and (state.index_of[digest] > since or digest in ordered)
     ]
     for response in chosen:  # (1)

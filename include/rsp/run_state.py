@@ -60,7 +60,7 @@ class RunState:
         if permit.purpose is Scope.TRAINING:
             self.next_due_flop = permit.due_flop
         if permit.releases is not None:
-            ends = ENDED_BY[Scope(permit.purpose)]
+            ends = ENDED_BY[permit.purpose]
             self.released.update(key for key, one in self.holds.items() if one.scope in ends)
 
     def deviated(self, about: Digest) -> bool:

@@ -55,7 +55,7 @@ def question_for(
     if kind == DETERMINATION:
         check_have_tasks(policy)
     answered = again and office in determinations_on(state, about)
-    if not answered and not _is_asked(desk, kind, office, about, policy):
+    if not answered and not _is_asked(desk, kind, office, about):
         return None
     hours = (
         policy.sign_off.second_line.answer_within_hours
@@ -91,7 +91,7 @@ def _office_of(kind: str, office: str, policy: Policy) -> str:
     return policy.sign_off.second_line.office if kind == OPINION else office
 
 
-def _is_asked(desk: Desk, kind: str, office: str, about: Digest, policy: Policy) -> bool:
+def _is_asked(desk: Desk, kind: str, office: str, about: Digest) -> bool:
     if kind == OPINION:
         return True
     if kind == DETERMINATION:
@@ -125,10 +125,15 @@ def user_of(desk: Desk, office: str) -> str:
 
 def _body(desk: Desk, kind: str, office: str, about: Digest, policy: Policy) -> str:
     name = _office_of(kind, office, policy)
-    answer = ANSWER.get(kind, "keep")
+    owed = receipts_to_come(desk, about) if kind == RECEIPT else []
+    mine = [one for one, to in owed if to == office]
+    answer, detail = ANSWER.get(kind, "keep"), ""
+    if mine:
+        answer = "approved" if mine[0].approval else answer
+        detail = f" --detail notice={mine[0].id}"
     signed = (
         f"Sign with your own key and paste the line: `rsp sign --about {about} --office {name} "
-        f"--key FILE --answer {answer} --reason TEXT`"
+        f"--key FILE --answer {answer} --reason TEXT{detail}`"
     )
     word = (
         "Without a signature your answer is recorded as ATTESTED_BY_AIRFLOW: it shows that your "
@@ -136,8 +141,7 @@ def _body(desk: Desk, kind: str, office: str, about: Digest, policy: Policy) -> 
         if "airflow" in policy.sign_off.accepts
         else "An answer without your own signature does not count under this policy."
     )
-    owed = receipts_to_come(desk, about) if kind == RECEIPT else []
-    listed = "\n".join(f"- `{one.id}` ({one.clause})" for one, to in owed if to == office)
+    listed = "\n".join(f"- `{one.id}` ({one.clause})" for one in mine)
     told = f"You are told of this before anything goes on:\n\n{listed}" if listed else ""
     parts = [
         told,

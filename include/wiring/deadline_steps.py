@@ -49,12 +49,12 @@ def escalate_holds() -> int:
 @as_airflow
 def remind_signers() -> int:
     """Remind whose turn it is on every open packet, by the policy's clock."""
+    from include.rsp import records as r
     from include.wiring import telling
 
     desk = open_desk()
-    words = [
-        one for packet in telling.open_packets(desk) for one in telling.reminders(desk, packet)
-    ]
+    packets = [key for key, one in desk.state.records.items() if isinstance(one, r.Packet)]
+    words = [one for packet in packets for one in telling.reminders(desk, packet)]
     return _send(telling.send(desk, words), len(words))
 
 

@@ -22,18 +22,18 @@ from include.wiring.registration import register_new
 log = logging.getLogger("redline.holding")
 
 
-def hold_in_force(desk: Desk, run_id: str, scope: Scope = Scope.TRAINING) -> tuple[Digest, r.Hold]:
-    """The newest hold of a run that nobody has released.
+def hold_in_force(desk: Desk, run_id: str) -> tuple[Digest, r.Hold]:
+    """The newest training hold of a run that nobody has released.
 
     Raises:
         Refused: there is none.
     """
     run = desk.state.runs.get(run_id)
-    in_force = list(run.held(scope).items()) if run else []
+    in_force = list(run.held(Scope.TRAINING).items()) if run else []
     if not in_force:
         raise Refused(
             "no_such_hold",
-            f"No {scope} hold is in force on the run {run_id!r} (known runs: "
+            f"No training hold is in force on the run {run_id!r} (known runs: "
             f"{sorted(desk.state.runs)}).",
         )
     return in_force[-1]

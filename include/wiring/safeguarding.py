@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest
-from include.rsp.judgement import judge_required
+from include.rsp.judgement import judge_required, suffices
 from include.rsp.vocabulary import CriterionOutcome
 from include.wiring.desk import Desk
 
@@ -35,10 +35,8 @@ def people_may_go_on(desk: Desk, judgement: r.SafeguardsJudgement) -> bool:
     state = desk.state
     verdict = state.expect(judgement.verdict.record, r.Verdict)
     rules = desk.rulebook.of_assessment(state, verdict.assessment_id)
-    below = rules.policy.sign_off.below_recommendation
-    demanding = [line for line in verdict.decision.red_lines if line.demands]
-    overruled = below is not None and all(line.status in below.statuses for line in demanding)
-    return judgement.holds or not demanding or overruled
+    demanding = [line.status for line in verdict.decision.red_lines if line.demands]
+    return suffices(verdict, judgement) or rules.policy.sign_off.may_overrule(demanding)
 
 
 def shortfalls(judgement: r.SafeguardsJudgement) -> list[str]:

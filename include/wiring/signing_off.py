@@ -22,6 +22,7 @@ from include.rsp.capability_report import Subject, report_markdown
 from include.rsp.determination import Determined, check_determined
 from include.rsp.duties import Notice
 from include.rsp.errors import Refused
+from include.rsp.judgement import suffices
 from include.rsp.notices import missing_receipts
 from include.rsp.people_parts import Response
 from include.rsp.rules import Rules
@@ -194,9 +195,9 @@ def goes_on(desk: Desk, packet: Digest) -> bool:
     state = desk.state
     report = state.report_of(packet)
     verdict = state.expect(report.verdict.record, r.Verdict)
-    judged = report.judgement
-    safe = judged is not None and state.expect(judged.record, r.SafeguardsJudgement).holds
-    return said.below or safe or not any(line.demands for line in verdict.decision.red_lines)
+    named = report.judgement
+    judgement = state.expect(named.record, r.SafeguardsJudgement) if named else None
+    return said.below or suffices(verdict, judgement)
 
 
 def chosen_responses(desk: Desk, packet: Digest) -> list[Response]:

@@ -185,8 +185,8 @@ def judge_safeguards(verdict: str, otherwise: str) -> str:
     """Judge the required standards; go to the report if there is something that people can let go
     on by, else to `otherwise`.
 
-    That is: the standards hold, the verdict rules everything out, or the policy lets officers go
-    below the recommendation.
+    That is: the standards hold, none is required, or the policy lets officers go below the
+    recommendation.
     """
     from include.wiring import safeguarding
 

@@ -21,8 +21,6 @@ from include.wiring.holding import escalations_of
 from include.wiring.signing_off import determined, next_signer, rules_of, text_of
 
 log = logging.getLogger("redline.telling")
-OLDEST_DAYS = 400
-"""Packets older than this are not looked at; no policy gives people that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +72,6 @@ def escalations_on(desk: Desk, hold: Digest) -> list[Word]:
         )
         for digest, one in escalations_of(desk, hold).items()
         for office in one.to
-    ]
-
-
-def open_packets(desk: Desk) -> list[Digest]:
-    """The packets that still wait for a signature that may come."""
-    state, now = desk.state, desk.now()
-    return [
-        digest
-        for digest, one in state.records.items()
-        if isinstance(one, r.Packet)
-        and one.at + timedelta(days=OLDEST_DAYS) > now
-        and next_signer(desk, digest) is not None
     ]
 
 

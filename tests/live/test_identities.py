@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from include.local_stack.auth import Auth
-from include.local_stack.credentials import OFFICE_USERS, USERS, assigned
+from include.local_stack.credentials import OFFICE_USERS, USERS
 from include.local_stack.errors import AirflowRestError
 from include.local_stack.layout import Layout
 from include.local_stack.lifecycle import down, status, up
@@ -39,15 +39,13 @@ from __future__ import annotations
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import dag
 
-from include.local_stack.credentials import assigned
-
 
 def ask() -> None:
     HITLOperator(
         task_id="{TASK}",
         subject="Go on?",
-        options=["proceed", "hold"],
-        assigned_users=[assigned("rso")],
+        options=["yes", "no"],
+        assigned_users=[{{"id": "rso", "name": "rso"}}],
     )
 
 
@@ -80,7 +78,7 @@ class Question:
     def answered_by(self, user: str) -> dict[str, Any]:
         with self.stack.rest(user) as rest:
             address = (DECIDING, self.run_id, TASK)
-            return rest.answer_human_task(*address, chosen_options=["proceed"])
+            return rest.answer_human_task(*address, chosen_options=["yes"])
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +142,7 @@ def test_everybody_signs_in_and_reads(stack: StackHandle, user: str, question: Q
         assert question.run_id in [run["dag_run_id"] for run in rest.dag_runs(DECIDING)]
         (detail,) = rest.pending_human_tasks(DECIDING, question.run_id)
         token = rest.token()
-    assert detail["assigned_users"] == [assigned("rso")]
+    assert detail["assigned_users"] == [{"id": "rso", "name": "rso"}]
     with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as reader:
         assert reader.get(f"{stack.base_url}/redline/").status_code == 200
 
@@ -239,7 +237,7 @@ def test_only_the_person_of_the_office_answers_and_only_once(
     with stack.rest("notary") as notary:
         detail = notary.get(f"{question.run}/taskInstances/{TASK}/-1/hitlDetails")
     assert detail["responded_by_user"] == {"id": "rso", "name": "rso"}
-    assert detail["chosen_options"] == ["proceed"]
+    assert detail["chosen_options"] == ["yes"]
 
 
 def test_an_admin_still_can_which_is_why_no_state_is_believed(

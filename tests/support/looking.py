@@ -31,7 +31,8 @@ WHAT_BYPASSES = {
 """A permit asked for without the sign-off; said here again, so that the list cannot shrink."""
 WHAT_DOES_NOT_COUNT = {
     "not_answered", "answer_altered", "answered_already", "all_admins", "not_distinct",
-    "not_independent", "bad_signature", "wrong_office", "wrong_packet", "signature_out_of_time",
+    "not_independent", "bad_signature", "wrong_office", "wrong_packet", "wrong_task",
+    "signature_out_of_time",
     "unknown_account", "unknown_key",
 }  # fmt: skip
 

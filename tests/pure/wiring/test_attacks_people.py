@@ -234,6 +234,8 @@ def test_an_answer_to_a_question_of_another_dag_is_none(crossed: History) -> Non
     assert one.attested is not None
     said = one.attested.model_copy(update={"dag_id": "approve_lunch"})
     assert crossed.brought(one.model_copy(update={"attested": said})) == "wrong_task"
+    crossed.pass_time(seconds=1)
+    assert "answer_refused" in {kind for _, kind in crossed.state.runs[RUN].deviations}
     assert all((DAGS / f"{name}.py").is_file() for name in human_tasks.ASKING)
 
 

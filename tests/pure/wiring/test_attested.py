@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from include.adapters import answers
 from include.adapters.verification import verify_store
+from include.adapters.witness import AirflowWitness
 from include.rsp import records as r
 from include.rsp.canonical import canonical_bytes
 from include.rsp.errors import InvalidDocument
@@ -104,6 +107,37 @@ def test_an_own_signature_pasted_into_the_task_needs_no_airflow(
     airflow.fault = down
     digest = signing_off.record_answer(held.desk, "determination", packet, "rso", given)
     assert held.state.expect(digest, r.Determination).identification is Identification.SIGNED
+
+
+class OpenToAll(BaseHTTPRequestHandler):
+    """An Airflow that answers without an account."""
+
+    def do_GET(self) -> None:
+        """Whatever is asked."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_no_proxy_of_the_environment_is_between_the_notary_and_airflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    said = r.AirflowAnswer(
+        dag_id="release_hold", dag_run_id="one", task_id=RSO_TASK, user="rso", options=["any"],
+        params={},
+    )  # fmt: skip
+    with HTTPServer(("127.0.0.1", 0), OpenToAll) as server:
+        server.timeout = 5
+        asked = threading.Thread(target=server.handle_request)
+        asked.start()
+        with refused("all_admins"):  # it was reached
+            AirflowWitness(f"http://127.0.0.1:{server.server_port}", "notary", "x").recall(said)
+        asked.join()
 
 
 @pytest.mark.parametrize("pasted", ["nonsense", "{}", '{"payload": 1}'])

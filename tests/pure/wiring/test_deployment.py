@@ -202,6 +202,20 @@ def test_locked_weights_are_not_deployed(world: World, asked: Callable[..., Any]
     assert "the rso chose delete" in said
 
 
+def test_weights_that_are_held_in_one_run_are_not_deployed_as_another_runs(world: World) -> None:
+    deployed(world)
+    assert admit(world.state, WEIGHTS, at=world.now).admitted
+    world.gate("run-2")
+    world.pass_time(seconds=1)
+    world.publish(1, run_id="run-2")
+    world.evaluate(world.due(), addition=190)
+    verdict = assessment.reach_verdict(world.desk, list(world.state.assessments)[-1])[0]
+    determine(world, packet_on(world, verdict), "rso", "stricter", response="delete")
+    world.notary.step()
+    answer = admit(world.state, WEIGHTS, at=world.now)
+    assert (answer.admitted, "run-2 is held" in answer.because) == (False, True)
+
+
 def test_what_nobody_registered_or_cannot_be_told_is_no_yes(
     world: World, asked: Callable[..., Any], tmp_path: Path
 ) -> None:

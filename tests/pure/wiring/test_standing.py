@@ -16,6 +16,7 @@ from include.rsp.vocabulary import Outcome
 from include.wiring import assessment, registration, safeguarding, signing_off
 from tests.support.factories import POLICY_BYTES, X, changed
 from tests.support.people import packet_on, permit_on, sign_all
+from tests.support.refusing import refused
 from tests.support.world import RUN, World
 
 OTHER = "run-2"
@@ -150,6 +151,15 @@ def test_a_hold_of_the_monitor_ends_when_the_standard_holds_and_people_signed(
     assert found.decision.recommendation is Outcome.CONTINUE
     _, judgement = safeguarding.judge(strict.desk, verdict)
     assert not judgement.holds
+    assert not safeguarding.people_may_go_on(strict.desk, judgement)
+    unsafe = packet_on(strict, verdict)
+    text = signing_off.text_of(strict.desk, unsafe)
+    assert "`accept_recommendation`: nothing goes on" in text
+    sign_all(strict, unsafe)
+    assert not signing_off.goes_on(strict.desk, unsafe)
+    with refused("safeguards_not_verified"):
+        permit_on(strict, unsafe)
+    strict.pass_time(seconds=1)
     strict.add_evidence()
     packet = packet_on(strict, verdict)
     assert "Safeguards hold" in signing_off.text_of(strict.desk, packet)
