@@ -108,8 +108,8 @@ KINDS: dict[str, tuple[Callable[[World], str], str, list[str], type[r.Answer], d
     "need_more": (on_report, "second-line", [], r.Opinion, {}),
     "accept_recommendation": (
         packet_on, "rso",
-        ["--detail", "cap_ratio=2.5", "--detail", "not_applicable=board"], r.Determination,
-        {"cap_ratio": 2.5, "not_applicable": ["board"], "response": None},
+        ["--detail", "cap_ratio=2.5"], r.Determination,
+        {"cap_ratio": 2.5, "not_applicable": [], "response": None},
     ),
     "stricter": (
         packet_on, "rso", ["--detail", "response=delete"], r.Determination,
