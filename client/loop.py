@@ -198,7 +198,8 @@ class TrainingLoop:
 
     def _stop_of(self, answer: Answer | None) -> Stop:
         seen, now = self._seen, self._gate.clock()
-        hold = answer.hold if answer is not None else None
+        orders = (answer, seen.answer if seen is not None else None)
+        hold = next((one.hold for one in orders if one is not None and one.hold), None)
         return Stop(
             code=answer.code if answer is not None else None,
             reason=answer.reason if answer is not None else "another rank asked for it",

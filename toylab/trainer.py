@@ -53,7 +53,7 @@ class Trainer:
     loop: TrainingLoop = field(init=False)
     _refused_since: float | None = None
     _last_code: str = ""
-    _hold_seen: str = ""
+    _holds_seen: set[str] = field(default_factory=set)
     _told_acknowledged: int = 0
 
     def __post_init__(self) -> None:
@@ -99,7 +99,7 @@ class Trainer:
         self._tell_of_orders()
         if allowed and self._last_code:
             self._say("resumed", after=self._last_code)
-            self._last_code, self._refused_since, self._hold_seen = "", None, ""
+            self._last_code, self._refused_since = "", None
         return allowed
 
     def train_towards(self, target: int) -> None:
@@ -135,12 +135,15 @@ class Trainer:
         return self.place.linger * steps * FLOP_PER_STEP / stretch if stretch > 0 else 0.0
 
     def _tell_of_orders(self) -> None:
-        """Tell of a hold once when it is seen by a run that is still moving."""
+        """Tell of a hold once when a run that was moving saw it, on the way or at its boundary."""
         order = self.loop.order
-        if order is None or order.hold is None or order.hold.digest == self._hold_seen:
-            return
-        self._hold_seen = order.hold.digest
-        self._say("order_seen", hold=self._hold_seen)
+        if order is not None:
+            hold = order.hold.digest if order.hold is not None else None
+        else:
+            hold = self.loop.stops[-1].hold if self.loop.stops else None
+        if hold is not None and hold not in self._holds_seen:
+            self._holds_seen.add(hold)
+            self._say("order_seen", hold=hold)
 
     def save(self) -> None:
         """Keep the training state; at a milestone publish the checkpoint."""
@@ -208,7 +211,7 @@ class Trainer:
         of the lease.
         """
         for digest in self.loop.acknowledged[self._told_acknowledged :]:
-            stop = self.loop.stops[-1] if self.loop.stops else None
+            stop = next((one for one in self.loop.stops if one.hold == digest), None)
             self._say(
                 "acknowledged",
                 hold=digest,

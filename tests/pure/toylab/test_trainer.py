@@ -101,6 +101,21 @@ def test_a_hold_is_obeyed_at_the_next_boundary_with_the_measured_figures(mirror:
     assert message["last_checkpoint"] == events(mirror)[3]["digest"]
 
 
+def test_a_hold_that_is_first_seen_at_a_boundary_is_told_and_costs_no_step(mirror: Mirror) -> None:
+    mirror.permit(1e12)
+
+    def hold() -> None:
+        mirror.passes(3)
+        mirror.hold()
+
+    trainer, code = start(mirror, {8: hold})
+    assert (code, trainer.training.step) == (3, 8)
+    assert names(mirror)[-4:] == ["order_seen", "waiting", "acknowledged", "gave_up"]
+    (answered,) = [one for one in events(mirror) if one["event"] == "acknowledged"]
+    assert answered["steps_from_order_to_stop"] == 0
+    assert answered["seconds_from_order_to_stop"] == 0.0
+
+
 def test_a_lease_that_runs_out_stops_it_at_once_with_its_state_saved(mirror: Mirror) -> None:
     mirror.permit(1e12)
     trainer, code = start(mirror, {6: lambda: mirror.passes(20)})
