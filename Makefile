@@ -35,10 +35,11 @@ down: $(READY)  ## stop what `make up` started
 	@$(BIN)/python -m toylab.lab down --port $(PORT)
 
 test: $(READY)  ## all tests, also those with a real scheduler (under 15 minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/airflow tests/live; first=$$?; \
+	  $(BIN)/python -m pytest -n auto tests/pure tests/properties && exit $$first
 
 quick: $(READY)  ## the pure tests alone (seconds)
-	@$(BIN)/python -m pytest tests/pure
+	@$(BIN)/python -m pytest -n auto tests/pure
 
 check: $(READY)  ## lint, types, layers, generated files; writes nothing
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

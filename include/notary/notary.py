@@ -151,7 +151,7 @@ class Notary:
                 run_id=run_id,
             )
         )
-        log.warning("refused %s: %s: %s", subject, code, error)
+        log.warning("refused %s: %s: %s", as_text(subject), code, as_text(str(error)))
 
     def _read_records(self, now: datetime) -> None:
         state = self.reader.state
