@@ -1,0 +1,126 @@
+"""A log's summaries: how far an evaluation is, without reading its transcripts.
+
+For progress and display. A decision never rests on them: they are what the writer said of a sample,
+and the sample itself is in the same log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from include.adapters import log_decode
+from include.adapters.log_archive import Archive
+from include.adapters.log_decode import Header, LoggedSample, Summary, decoded
+from include.adapters.log_header import check_header, is_whole, read_header, refusal, whole_log
+from include.adapters.log_rows import number
+from include.adapters.log_source import LIMITS, Content, Limits, Source
+
+SUMMARIES, JOURNAL = "summaries.json", "_journal/summaries/"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """One sample and epoch; a score that is no finite number is null. Tokens of all models."""
+
+    sample_id: str
+    epoch: int
+    scores: dict[str, float | None]
+    error: str | None
+    limit: str | None
+    completed: bool
+    attempts: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summaries:
+    """Of a whole log. `promised` counts samples times epochs; null: not said."""
+
+    status: str
+    model: str
+    promised: int | None
+    samples: list[SampleSummary] = field(default_factory=list)
+
+
+def read_summaries(content: Content, *, limits: Limits = LIMITS) -> Summaries:
+    """The newest summary of each sample and epoch; of an unfinished log, from its journal.
+
+    Raises:
+        InvalidDocument: the log is damaged, too large, or of an unknown version.
+    """
+    with Source(content) as source:
+        header: Header
+        if is_whole(source):
+            header = whole = whole_log(source, None, limits)
+            found = [_of_sample(one) for one in whole.samples or []]
+        else:
+            archive = Archive(source, limits)
+            header = read_header(archive)
+            found = [_of_summary(one) for name in _members(archive) for one in _read(archive, name)]
+        check_header(header, None, where=source.where)
+    identities, epochs = header.eval.dataset.sample_ids, header.eval.config.epochs or 1
+    newest = {(one.sample_id, one.epoch): one for one in found}
+    return Summaries(
+        status=header.status,
+        model=header.eval.model,
+        promised=len(identities) * epochs if identities else None,
+        samples=list(newest.values()),
+    )
+
+
+def _members(archive: Archive) -> list[str]:
+    if SUMMARIES in archive.last:
+        return [SUMMARIES]
+    numbered: list[tuple[int, str]] = []
+    for name in archive.last:
+        if name.startswith(JOURNAL):
+            stem = name.removeprefix(JOURNAL).removesuffix(".json")
+            if not (stem.isascii() and stem.isdigit() and len(stem) < 10):
+                raise refusal(
+                    archive.source, f"the journal has a member {name!r} (expected numbers)"
+                )
+            numbered.append((int(stem), name))
+    return [name for _, name in sorted(numbered)]
+
+
+def _read(archive: Archive, name: str) -> list[Summary]:
+    content = archive.read(archive.last[name])
+    return decoded(log_decode.SUMMARIES.decode, content, where=f"{archive.source.where}, {name}")
+
+
+def _of_summary(one: Summary) -> SampleSummary:
+    return SampleSummary(
+        sample_id=str(one.id),
+        epoch=one.epoch,
+        scores=_scores(one),
+        error=one.error,
+        limit=one.limit,
+        completed=one.completed,
+        attempts=1 + (one.retries or 0),
+        tokens=sum([usage.total_tokens for usage in one.model_usage.values()]),
+    )
+
+
+def _of_sample(one: LoggedSample) -> SampleSummary:
+    return SampleSummary(
+        sample_id=str(one.id),
+        epoch=one.epoch,
+        scores=_scores(one),
+        error=None if one.error is None else one.error.message,
+        limit=None if one.limit is None else one.limit.type,
+        completed=True,
+        attempts=1 + len(one.error_retries or []),
+        tokens=sum([usage.total_tokens for usage in one.model_usage.values()]),
+    )
+
+
+def _scores(one: Summary | LoggedSample) -> dict[str, float | None]:
+    """By scorer, or by `scorer.key` where the score is a mapping."""
+    found: dict[str, float | None] = {}
+    for name, score in (one.scores or {}).items():
+        if isinstance(score.value, dict) and score.value:
+            for key, value in score.value.items():
+                found[f"{name}.{key}"] = number(value)
+        else:
+            found[name] = number(score.value)
+    return found
