@@ -59,6 +59,8 @@ def number(value: Any) -> float | None:
 def rows(sample: LoggedSample, context: Context, *, earlier: int = 0) -> list[Row]:
     """One row per scorer, or one without a scorer; `earlier` counts its other runs in this log.
 
+    Inspect may also list those runs among the sample's retries, so the larger number counts.
+
     Raises:
         InvalidDocument: two scores have one name, or the tokens are no count.
     """
@@ -148,7 +150,7 @@ def _base(sample: LoggedSample, context: Context, cluster: str | None, earlier: 
         score=None,
         error=None,
         answer_characters=None,
-        attempts=1 + len(sample.error_retries or []) + earlier,
+        attempts=1 + max(len(sample.error_retries or []), earlier),
         limit=None if sample.limit is None else sample.limit.type,
         refusals=int(bool(choices) and choices[0].stop_reason in REFUSALS),
         format_failure=None,

@@ -179,9 +179,8 @@ def read_table(content: bytes) -> pa.Table:
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise _unreadable(str(error)[:300]) from error
-    if table.num_rows != found.metadata.num_rows:
-        raise _unreadable(f"{table.num_rows} rows where it promises {found.metadata.num_rows}")
-    return table
+    schema = SCHEMA.with_metadata(table.schema.metadata)  # as written, without Parquet's own notes
+    return pa.Table.from_arrays(table.columns, schema=schema)
 
 
 def _unreadable(what: str) -> InvalidDocument:
@@ -233,6 +232,8 @@ def _by_sample(table: pa.Table) -> dict[tuple[str, int], dict[str | None, _Cell]
     except (KeyError, ValueError) as unread:
         raise _unreadable(str(unread)[:300]) from unread
     for sample, epoch, name, score, error, cluster in zip(*columns, strict=True):
+        if not isinstance(sample, str) or not isinstance(epoch, int):
+            raise _unreadable(f"a row of sample {sample!r}, epoch {epoch!r}")
         cells = found.setdefault((sample, epoch), {})
         if name in cells:
             raise _unreadable(f"sample {sample!r}, epoch {epoch}, scorer {name!r} has two rows")
