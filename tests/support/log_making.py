@@ -83,8 +83,8 @@ class ZipMaker:
             self.write(struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count,
                                    len(directory), start))  # fmt: skip
             self.write(struct.pack("<4sIQI", b"PK\x06\x07", 0, at, 1))
-        self.write(struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, short,
-                               min(count, 0xFFFF), min(len(directory), WIDE), min(start, WIDE),
+        self.write(struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, short, short,
+                               min(len(directory), WIDE), min(start, WIDE),
                                len(comment)) + comment)  # fmt: skip
 
 
