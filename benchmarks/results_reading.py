@@ -150,7 +150,7 @@ def long(real: Path, folder: Path, few: int, many: int) -> list[Line]:
 def in_a_process(log: Path, target: Path) -> dict[str, float]:
     """What the child says of one extraction."""
     command = [sys.executable, "-m", "benchmarks.results_reading", "--child", str(log), str(target)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
 

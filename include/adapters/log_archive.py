@@ -154,11 +154,6 @@ class Archive:
         limits, total = self.limits, 0
         for one in self.members:
             total += one.size
-            if max(one.size, one.packed) > limits.member_bytes:
-                raise self.refusal(
-                    f"member {one.name!r} has {one.size} bytes, {one.packed} compressed (expected "
-                    f"at most {limits.member_bytes})"
-                )
             self._check_ratio(f"member {one.name!r}", one.size, one.packed)
         if total > limits.total_bytes:
             raise self.refusal(f"{total} bytes in all (expected at most {limits.total_bytes})")
@@ -185,8 +180,13 @@ class Archive:
         """The member's bytes, inflated; at most as many as the directory declares.
 
         Raises:
-            InvalidDocument: they are damaged, or more or fewer than declared.
+            InvalidDocument: they are damaged, more or fewer than declared, or too many.
         """
+        if max(member.size, member.packed) > self.limits.member_bytes:
+            raise self.refusal(
+                f"member {member.name!r} has {member.size} bytes, {member.packed} compressed "
+                f"(expected at most {self.limits.member_bytes})"
+            )
         span = _LOCAL.size + len(member.name) * 4 + 64 + member.packed
         raw = memoryview(self.source.read(member.offset, span))
         if len(raw) < _LOCAL.size or bytes(raw[:4]) != b"PK\x03\x04":

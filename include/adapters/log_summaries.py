@@ -69,18 +69,19 @@ def read_summaries(content: Content, *, limits: Limits = LIMITS) -> Summaries:
 
 
 def _members(archive: Archive) -> list[str]:
-    if SUMMARIES in archive.last:
+    """The list of all; if there is none, or it is too large to be read at once, the journal."""
+    whole = archive.last.get(SUMMARIES)
+    journal = [name for name in archive.last if name.startswith(JOURNAL)]
+    if whole is not None and (whole.size <= archive.limits.member_bytes or not journal):
         return [SUMMARIES]
-    numbered: list[tuple[int, str]] = []
-    for name in archive.last:
-        if name.startswith(JOURNAL):
-            stem = name.removeprefix(JOURNAL).removesuffix(".json")
-            if not (stem.isascii() and stem.isdigit() and len(stem) < 10):
-                raise refusal(
-                    archive.source, f"the journal has a member {name!r} (expected numbers)"
-                )
-            numbered.append((int(stem), name))
-    return [name for _, name in sorted(numbered)]
+    return sorted(journal, key=lambda name: _place(archive, name))
+
+
+def _place(archive: Archive, name: str) -> int:
+    stem = name.removeprefix(JOURNAL).removesuffix(".json")
+    if not (stem.isascii() and stem.isdigit() and len(stem) < 10):
+        raise refusal(archive.source, f"the journal has a member {name!r} (expected numbers)")
+    return int(stem)
 
 
 def _read(archive: Archive, name: str) -> list[Summary]:

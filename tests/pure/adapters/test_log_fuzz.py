@@ -25,6 +25,7 @@ from tests.support.log_making import (
     make_header,
     make_log,
     make_sample,
+    summary_of,
 )
 
 Build = Callable[[ZipMaker], None]
@@ -205,6 +206,21 @@ def test_a_json_log_has_a_limit_of_its_own() -> None:
                  lambda: read_summaries(content, limits=Limits(json_bytes=99))):  # fmt: skip
         with pytest.raises(InvalidDocument, match="inspect log convert"):
             read()
+
+
+def test_summaries_too_large_for_one_reading_come_from_the_journal() -> None:
+    summaries = [summary_of(one) for one in TWO]
+    journal = {f"_journal/summaries/{n}.json": as_json([found])
+               for n, found in ((2, summaries[1]), (1, summaries[0]))}  # fmt: skip
+    small = Limits(member_bytes=500)
+    with_journal = make_log(TWO, more=journal)
+    assert len(as_json(summaries)) > 500
+    assert [one.sample_id for one in read_summaries(with_journal, limits=small).samples] == [
+        "s0", "s1"]  # fmt: skip
+    with pytest.raises(InvalidDocument, match="expected at most 500"):
+        read_summaries(make_log(TWO), limits=small)
+    with pytest.raises(InvalidDocument, match="expected numbers"):
+        read_summaries(make_log(TWO, more={"_journal/summaries/x.json": b"[]"}), limits=small)
 
 
 def test_the_wrong_model_is_refused() -> None:
