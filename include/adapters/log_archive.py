@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 import zstandard
@@ -19,6 +20,7 @@ from include.adapters.log_source import LIMITS, MIB, NEXT_STEP, Limits, Source
 from include.rsp.errors import InvalidDocument
 
 STORED, DEFLATED, ZSTD = 0, 8, 93
+_METHODS = frozenset({STORED, DEFLATED, ZSTD})
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
@@ -57,10 +59,10 @@ class Archive:
         start, size, count = self._directory()
         if count > self.limits.members:
             raise self.refusal(f"{count} members (expected at most {self.limits.members})")
-        found = list(self._entries(self.source.read(start, size)))
+        found = list(self._entries(bytes(self.source.read(start, size))))
         if len(found) != count:
             raise self.refusal(f"{len(found)} members in its directory (it promises {count})")
-        self.members = sorted(found, key=lambda one: one.offset)
+        self.members = sorted(found, key=attrgetter("offset"))
         self._check_sizes()
         self._check_places(start)
         self.last = {one.name: one for one in self.members}
@@ -103,34 +105,35 @@ class Archive:
             raise self.refusal("its 64-bit end record does not read")
         return record[6], record[7], record[8], record[9]
 
-    def _entries(self, raw: bytes | memoryview) -> Iterator[Member]:
-        at = 0
-        while at < len(raw):
-            if at + _ENTRY.size > len(raw) or bytes(raw[at : at + 4]) != b"PK\x01\x02":
+    def _entries(self, raw: bytes) -> Iterator[Member]:
+        at, end = 0, len(raw)
+        while at < end:
+            if at + _ENTRY.size > end:
+                raise self.refusal(f"its directory is cut short at byte {at}")
+            (signature, _, _, flags, method, _, _, crc, packed, size, name_length, extra_length,
+             comment_length, _, _, _, offset) = _ENTRY.unpack_from(raw, at)  # fmt: skip
+            if signature != b"PK\x01\x02":
                 raise self.refusal(f"its directory does not read at byte {at}")
-            entry = _ENTRY.unpack_from(raw, at)
-            flags, method, crc, packed, size = entry[3], entry[4], entry[7], entry[8], entry[9]
-            name_length, extra_length, comment_length = entry[10:13]
             at += _ENTRY.size
-            name = self._name(bytes(raw[at : at + name_length]), flags)
+            name = self._name(raw[at : at + name_length], flags)
             at += name_length
-            wide = [size, packed, entry[16]]
-            if _WIDE32 in wide:
-                wide = self._widened(name, wide, bytes(raw[at : at + extra_length]))
-            if flags & _ENCRYPTED or method not in (STORED, DEFLATED, ZSTD):
+            if _WIDE32 in (size, packed, offset):
+                extra = raw[at : at + extra_length]
+                size, packed, offset = self._widened(name, [size, packed, offset], extra)
+            if flags & _ENCRYPTED or method not in _METHODS:
                 raise self.refusal(
                     f"member {name!r} has compression method {method}, flags {flags:#x} (expected "
                     "stored, deflate or zstd, not encrypted)"
                 )
             at += extra_length + comment_length
-            yield Member(name, method, crc, wide[1], wide[0], wide[2])
+            yield Member(name, method, crc, packed, size, offset)
 
     def _name(self, raw: bytes, flags: int) -> str:
         try:
             name = raw.decode("utf-8" if flags & _UTF8 else "ascii")
         except UnicodeDecodeError as error:
             raise self.refusal(f"a member's name {raw[:60]!r} is no text") from error
-        if not name or "\0" in name or name.startswith("/") or ".." in name.split("/"):
+        if not name or "\0" in name or name[0] == "/" or (".." in name and _climbs(name)):
             raise self.refusal(f"a member is named {name[:60]!r} (expected a path inside the log)")
         return name
 
@@ -154,13 +157,15 @@ class Archive:
         limits, total = self.limits, 0
         for one in self.members:
             total += one.size
-            self._check_ratio(f"member {one.name!r}", one.size, one.packed)
+            if one.size > limits.ratio_from_bytes:
+                self._check_ratio(f"member {one.name!r}", one.size, one.packed)
         if total > limits.total_bytes:
             raise self.refusal(f"{total} bytes in all (expected at most {limits.total_bytes})")
-        self._check_ratio("its members together", total, self.source.size)
+        if total > limits.ratio_from_bytes:
+            self._check_ratio("its members together", total, self.source.size)
 
     def _check_ratio(self, what: str, size: int, packed: int) -> None:
-        if size > self.limits.ratio_from_bytes and size > self.limits.ratio * packed:
+        if size > self.limits.ratio * packed:
             raise self.refusal(
                 f"{what} would inflate {packed} bytes to {size} (expected at most "
                 f"{self.limits.ratio} times as many): a zip bomb"
@@ -220,3 +225,7 @@ class Archive:
                 return reader.read(member.size + 1)
         except (zlib.error, zstandard.ZstdError, MemoryError) as error:
             raise self.refusal(f"member {member.name!r} does not inflate: {error}") from error
+
+
+def _climbs(name: str) -> bool:
+    return ".." in name.split("/")

@@ -7,6 +7,7 @@ and the sample itself is in the same log.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from include.adapters import log_decode
 from include.adapters.log_archive import Archive
@@ -18,8 +19,7 @@ from include.adapters.log_source import LIMITS, Content, Limits, Source
 SUMMARIES, JOURNAL = "summaries.json", "_journal/summaries/"
 
 
-@dataclass(frozen=True, slots=True)
-class SampleSummary:
+class SampleSummary(NamedTuple):
     """One sample and epoch; a score that is no finite number is null. Tokens of all models."""
 
     sample_id: str
