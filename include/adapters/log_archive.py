@@ -181,16 +181,17 @@ class Archive:
         if free > end:
             raise self.refusal("a member reaches into the directory, or the archive is cut short")
 
-    def read(self, member: Member) -> bytes:
-        """The member's bytes, inflated; at most as many as the directory declares.
+    def read(self, member: Member, *, most: int | None = None) -> bytes:
+        """The member's bytes, inflated; at most as many as the directory declares, and as `most`.
 
         Raises:
             InvalidDocument: they are damaged, more or fewer than declared, or too many.
         """
-        if max(member.size, member.packed) > self.limits.member_bytes:
+        most = min(self.limits.member_bytes, most or self.limits.member_bytes)
+        if max(member.size, member.packed) > most:
             raise self.refusal(
                 f"member {member.name!r} has {member.size} bytes, {member.packed} compressed "
-                f"(expected at most {self.limits.member_bytes})"
+                f"(expected at most {most})"
             )
         span = _LOCAL.size + len(member.name) * 4 + 64 + member.packed
         raw = memoryview(self.source.read(member.offset, span))

@@ -32,6 +32,7 @@ _BARE_WORD = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|-?\b(?:NaN|Infinity)\b', re.DO
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Epoch = Annotated[int, Meta(ge=1, le=1_000_000)]
+Name = Annotated[str, Meta(max_length=1000)]  # of what every row repeats
 Kind = TypeVar("Kind")
 
 
@@ -48,7 +49,7 @@ class Message(Struct, gc=False):
 class Limit(Struct, gc=False):
     """What stopped a sample."""
 
-    type: str
+    type: Name
 
 
 class Usage(Struct, gc=False):
@@ -109,7 +110,7 @@ class SampleNotes(Struct):
 class LoggedSample(Struct):
     """One sample of schema version 2; times in UTC, durations in seconds."""
 
-    id: int | str
+    id: int | Name
     epoch: Epoch
     scores: dict[str, Score] | None = None
     metadata: SampleNotes | None = None
@@ -119,7 +120,7 @@ class LoggedSample(Struct):
     completed_at: datetime | None = None
     total_time: float | None = None
     working_time: float | None = None
-    uuid: str | None = None
+    uuid: Name | None = None
     error: Message | None = None
     error_retries: list[Skipped] | None = None
     limit: Limit | None = None
@@ -129,7 +130,7 @@ class LoggedSample(Struct):
 class Summary(Struct):
     """One entry of the summaries of schema version 2."""
 
-    id: int | str
+    id: int | Name
     epoch: Epoch
     scores: dict[str, Score] | None = None
     model_usage: dict[str, Usage] = {}
@@ -137,14 +138,14 @@ class Summary(Struct):
     limit: str | None = None
     retries: Count | None = None
     completed: bool = False
-    uuid: str | None = None
+    uuid: Name | None = None
 
 
 class Dataset(Struct):
     """Which samples were put to the model."""
 
     name: str | None = None
-    sample_ids: list[int | str] | None = None
+    sample_ids: Annotated[list[int | Name], Meta(max_length=1_000_000)] | None = None
 
 
 class Configuration(Struct, gc=False):
@@ -162,8 +163,8 @@ class Scorer(Struct, gc=False):
 class Specification(Struct):
     """What was run."""
 
-    task: str
-    model: str
+    task: Name
+    model: Name
     dataset: Dataset
     config: Configuration
     task_version: int | str = 0

@@ -96,7 +96,7 @@ def read_header(archive: Archive) -> Header:
     if member is None:
         raise refusal(archive.source, f"neither {HEADER} nor {START} (expected one of them)")
     where = f"{archive.source.where}, {member.name}"
-    content = archive.read(member)
+    content = archive.read(member, most=archive.limits.header_bytes)
     log_decode.check_version(content, where=where)
     return decoded(log_decode.HEADER.decode, content, where=where)
 

@@ -21,7 +21,9 @@ LETTERS = {"C": 1.0, "I": 0.0}
 UNREADABLE_FLAGS = "unreadable-flags"
 UNREADABLE_FORMAT = "unreadable-format-failure"
 EDITED = "score-edited"
+MORE_FLAGS = "more-flags"
 MOST_TOKENS = 2**62
+MOST_SCORES, MOST_FLAGS, MOST_CHARACTERS = 1000, 50, 1000  # every row repeats the longest of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +64,31 @@ def rows(sample: LoggedSample, context: Context, *, earlier: int = 0) -> list[Ro
     Inspect may also list those runs among the sample's retries, so the larger number counts.
 
     Raises:
-        InvalidDocument: two scores have one name, or the tokens are no count.
+        InvalidDocument: two scores have one name, there are too many, or the tokens are no count.
     """
     cluster, no_cluster = _cluster(sample, context)
     problem = _problem(sample) or no_cluster
     base = _base(sample, context, cluster, earlier)
-    named = list(_values(sample.scores or {}))
+    named = _named(sample, context)
     if not named:
         return [base._replace(error=_cut(problem or "no score"))]
-    if len({name for name, _, _ in named}) < len(named):
-        raise InvalidDocument(
-            f"{context.where}: sample {sample.id!r}, epoch {sample.epoch} has two scores of one "
-            "name. Rename a scorer, and run the evaluation again."
-        )
     return [_scored(base, name, value, score, problem) for name, value, score in named]
+
+
+def _named(sample: LoggedSample, context: Context) -> list[tuple[str, Any, Score]]:
+    named = list(_values(sample.scores or {}))
+    names = {name for name, _, _ in named}
+    what = None
+    if len(names) < len(named):
+        what = "two scores of one name"
+    elif len(named) > MOST_SCORES or any(len(name) > MOST_CHARACTERS for name in names):
+        what = f"{len(named)} scores, or a long name (expected at most {MOST_SCORES} of both)"
+    if what is not None:
+        raise InvalidDocument(
+            f"{context.where}: sample {sample.id!r}, epoch {sample.epoch} has {what}. Change its "
+            "scorers, and run the evaluation again."
+        )
+    return named
 
 
 def _values(scores: dict[str, Score]) -> Iterator[tuple[str, Any, Score]]:
@@ -104,7 +117,7 @@ def _cluster(sample: LoggedSample, context: Context) -> tuple[str | None, str | 
     if context.cluster_key is None:
         return None, None
     found = None if sample.metadata is None else sample.metadata.cluster
-    if isinstance(found, str | int) and str(found):
+    if isinstance(found, str | int) and 0 < len(str(found)) <= MOST_CHARACTERS:
         return str(found), None
     return None, f"no cluster in the metadata key {context.cluster_key!r}"
 
@@ -122,7 +135,7 @@ def _scored(base: Row, name: str, value: Any, score: Score, problem: str | None)
         flags = [*flags, *_flags(score.metadata.flags)]
         said = score.metadata.format_failure
         if isinstance(said, bool):
-            failure = said or failure
+            failure = said or bool(failure)
         elif said is not None:
             flags.append(UNREADABLE_FORMAT)
     if score.history:
@@ -178,11 +191,11 @@ def _flags(found: Any) -> list[str]:
     """A text or a list of texts; anything else is itself something for a person to see."""
     if found is None:
         return []
-    if isinstance(found, str):
-        return [found]
-    if isinstance(found, list) and all(isinstance(one, str) for one in found):
-        return list(found)
-    return [UNREADABLE_FLAGS]
+    flags = [found] if isinstance(found, str) else found
+    if not isinstance(flags, list) or not all(isinstance(one, str) for one in flags):
+        return [UNREADABLE_FLAGS]
+    cut = [one[:MOST_CHARACTERS] for one in flags[:MOST_FLAGS]]
+    return cut if len(flags) <= MOST_FLAGS else [*cut, MORE_FLAGS]
 
 
 def _moment(found: datetime | None) -> datetime | None:

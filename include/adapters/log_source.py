@@ -19,13 +19,15 @@ NEXT_STEP = "Take the log again from where it was written; never repair it by ha
 class Limits:
     """What a log may cost to read. Bytes are inflated ones, unless said otherwise."""
 
-    members: int = 2_000_000
-    directory_bytes: int = 512 * MIB
+    members: int = 1_000_000
+    directory_bytes: int = 128 * MIB
     member_bytes: int = 256 * MIB
     total_bytes: int = 256 * 1024 * MIB
     ratio: int = 500  # inflated / deflated; Inspect's transcripts reach about 100
     ratio_from_bytes: int = MIB  # smaller members may repeat themselves as they like
     field_bytes: int = 16 * MIB  # of one field that is kept (scores, metadata, usage)
+    header_bytes: int = 32 * MIB  # a million ids
+    summaries_bytes: int = 128 * MIB  # of all in one member; larger ones come from the journal
     json_bytes: int = 128 * MIB  # of a `.json` log, which is read whole
 
 

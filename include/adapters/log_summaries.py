@@ -72,7 +72,7 @@ def _members(archive: Archive) -> list[str]:
     """The list of all; if there is none, or it is too large to be read at once, the journal."""
     whole = archive.last.get(SUMMARIES)
     journal = [name for name in archive.last if name.startswith(JOURNAL)]
-    if whole is not None and (whole.size <= archive.limits.member_bytes or not journal):
+    if whole is not None and (whole.size <= archive.limits.summaries_bytes or not journal):
         return [SUMMARIES]
     return sorted(journal, key=lambda name: _place(archive, name))
 
@@ -85,7 +85,7 @@ def _place(archive: Archive, name: str) -> int:
 
 
 def _read(archive: Archive, name: str) -> list[Summary]:
-    content = archive.read(archive.last[name])
+    content = archive.read(archive.last[name], most=archive.limits.summaries_bytes)
     return decoded(log_decode.SUMMARIES.decode, content, where=f"{archive.source.where}, {name}")
 
 

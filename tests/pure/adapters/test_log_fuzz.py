@@ -149,6 +149,14 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "negative tokens": (
         made(one(as_json(make_sample(model_usage={"m": {"total_tokens": -1}})))), "does not read",
     ),
+    "too many scores": (
+        made(one(as_json(make_sample(scores={f"s{n}": {"value": 1} for n in range(1001)})))),
+        "has 1001 scores",
+    ),
+    "a score of a long name": (
+        made(one(as_json(make_sample(scores={"s" * 1001: {"value": 1}})))), "or a long name",
+    ),
+    "a long id": (make_log([make_sample("s" * 1001)]), "length <= 1000"),
     "two scores of one name": (
         made(one(as_json(make_sample(scores={"a": {"value": {"b": 1}}, "a.b": {"value": 0}})))),
         "two scores of one name",
@@ -192,7 +200,7 @@ def test_the_sound_log_of_these_tests_is_read() -> None:
 @pytest.mark.parametrize("limits", [
     Limits(members=1), Limits(directory_bytes=10), Limits(member_bytes=100),
     Limits(total_bytes=500), Limits(ratio=1, ratio_from_bytes=1),
-    Limits(field_bytes=10),
+    Limits(field_bytes=10), Limits(header_bytes=10),
 ])  # fmt: skip
 def test_each_limit_refuses(limits: Limits) -> None:
     with pytest.raises(InvalidDocument, match="expected"):
@@ -212,7 +220,7 @@ def test_summaries_too_large_for_one_reading_come_from_the_journal() -> None:
     summaries = [summary_of(one) for one in TWO]
     journal = {f"_journal/summaries/{n}.json": as_json([found])
                for n, found in ((2, summaries[1]), (1, summaries[0]))}  # fmt: skip
-    small = Limits(member_bytes=500)
+    small = Limits(summaries_bytes=500)
     with_journal = make_log(TWO, more=journal)
     assert len(as_json(summaries)) > 500
     assert [one.sample_id for one in read_summaries(with_journal, limits=small).samples] == [
@@ -247,6 +255,43 @@ def test_a_sample_scored_twice_has_no_score() -> None:
     (row,) = read_log(lucky, variant="final").to_pylist()
     assert row["score"] is None
     assert "an earlier run has a score" in row["error"]
+
+
+@pytest.mark.parametrize(("flags", "found"), [
+    (None, []), ("one", ["one"]), (["b", "a"], ["b", "a"]), (7, ["unreadable-flags"]),
+    (["a", 7], ["unreadable-flags"]), ({"a": 1}, ["unreadable-flags"]),
+    (["x" * 2000], ["x" * 1000]), (["x"] * 51, ["x", "more-flags"]),
+])  # fmt: skip
+@pytest.mark.parametrize("place", ["sample", "score"])
+def test_flags_that_cannot_be_read_are_a_flag(flags: Any, found: list[str], place: str) -> None:
+    score = {"value": 1, "metadata": {"flags": flags if place == "score" else None}}
+    sample = make_sample(
+        scores={"s": score}, metadata={"flags": flags if place == "sample" else []}
+    )
+    (row,) = read_log(make_log([sample]), variant="x").to_pylist()
+    assert row["flags"] == found
+
+
+@pytest.mark.parametrize(("said", "reason", "found", "flags"), [
+    (None, None, None, []), (True, None, True, []), (False, None, False, []),
+    (None, "invalid_response_format", True, []), (False, "invalid_response_format", True, []),
+    ("yes", None, None, ["unreadable-format-failure"]),
+])  # fmt: skip
+def test_format_failures(said: Any, reason: Any, found: bool | None, flags: list[str]) -> None:
+    score = {"value": 1, "reason": reason, "metadata": {"format_failure": said}}
+    (row,) = read_log(make_log([make_sample(scores={"s": score})]), variant="x").to_pylist()
+    assert (row["format_failure"], row["flags"]) == (found, flags)
+
+
+def test_a_field_that_would_become_many_objects_takes_little_memory() -> None:
+    many = b'{"id":"s0","epoch":1,"scores":{"s":{"value":[' + b"1," * (12 * MIB) + b"1]}}}"
+    content = made(one(many), header=HEADER)
+    tracemalloc.start()
+    with pytest.raises(InvalidDocument, match="in 'scores'"):
+        read_log(content, variant="final", limits=Limits(ratio=10**6))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 80 * MIB
 
 
 @pytest.mark.parametrize("path", ["missing.eval", "."])

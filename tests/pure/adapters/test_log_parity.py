@@ -175,10 +175,11 @@ def test_what_a_person_must_see_is_marked(logs: dict[str, Path]) -> None:
     assert {row["format_failure"] for row in scores if row["scorer"] == "parts.care"} == {True}
 
 
-def test_clusters_come_from_the_metadata(logs: dict[str, Path]) -> None:
-    rows = read_log(logs["epochs.eval"], variant="x", cluster="family").to_pylist()
+@pytest.mark.parametrize("kind", ["eval", "json"])
+def test_clusters_come_from_the_metadata(kind: str, logs: dict[str, Path]) -> None:
+    rows = read_log(logs[f"epochs.{kind}"], variant="x", cluster="family").to_pylist()
     assert {row["cluster"] for row in rows} == {"7"}
-    without = read_log(logs["scores.eval"], variant="x", cluster="family").to_pylist()
+    without = read_log(logs[f"scores.{kind}"], variant="x", cluster="family").to_pylist()
     assert {row["score"] for row in without} == {None}
     assert {row["error"] for row in without} == {"no cluster in the metadata key 'family'"}
 
