@@ -25,8 +25,8 @@ FORMAT = b"redline/sample-rows@1"
 ERROR_CHARACTERS = 300
 Log = Mapping[str, str | int | bool | None]
 ROWS_A_GROUP = 16_384
-TABLE_ROWS = 20_000_000
-TABLE_BYTES = 8 * 1024 * MIB
+TABLE_ROWS = 5_000_000
+TABLE_BYTES = 4 * 1024 * MIB
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 _COLUMNS: tuple[tuple[str, pa.DataType, bool, str], ...] = (
@@ -157,8 +157,8 @@ def parquet_writer(where: Any, *, log: Log | None = None) -> pq.ParquetWriter:
     return pq.ParquetWriter(where, SCHEMA.with_metadata(_metadata(log)), compression="zstd")
 
 
-def read_table(content: bytes) -> pa.Table:
-    """A stored table.
+def read_table(content: bytes, *, most: int = TABLE_ROWS) -> pa.Table:
+    """A stored table of at most so many rows.
 
     Raises:
         InvalidDocument: the bytes are no Parquet file, a damaged one, one with other columns, or
@@ -166,21 +166,27 @@ def read_table(content: bytes) -> pa.Table:
     """
     try:
         found = pq.ParquetFile(pa.BufferReader(content))
-        size = sum(
-            found.metadata.row_group(one).total_byte_size
-            for one in range(found.metadata.num_row_groups)
-        )
-        if found.metadata.num_rows > TABLE_ROWS or size > TABLE_BYTES:
-            raise _unreadable(f"{found.metadata.num_rows} rows of {size} bytes")
+        if found.metadata.num_rows > most:
+            raise _unreadable(f"{found.metadata.num_rows} rows (at most {most})")
         form = (found.schema_arrow.metadata or {}).get(b"format")
         if form != FORMAT or not found.schema_arrow.equals(SCHEMA):
             raise _unreadable(f"the columns {found.schema_arrow.names} of other names or types")
-        table = found.read()
+        table = pa.Table.from_batches(_bounded(found), schema=found.schema_arrow)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise _unreadable(str(error)[:300]) from error
     schema = SCHEMA.with_metadata(table.schema.metadata)  # as written, without Parquet's own notes
     return pa.Table.from_arrays(table.columns, schema=schema)
+
+
+def _bounded(found: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """A few rows at a time: one long text, stored once, may fill every row."""
+    size = 0
+    for batch in found.iter_batches(batch_size=1024):
+        size += batch.nbytes
+        if size > TABLE_BYTES:
+            raise _unreadable(f"more than {TABLE_BYTES} bytes")
+        yield batch
 
 
 def _unreadable(what: str) -> InvalidDocument:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.adapters import sample_table
 from include.adapters.log_reader import read_log
+from include.adapters.log_source import MIB
 from include.adapters.sample_table import (
     SCHEMA,
     Row,
@@ -141,6 +144,27 @@ BAD = {
 def test_an_unreadable_table_gives_one_clear_error(case: str) -> None:
     with pytest.raises(InvalidDocument, match="Extract it again from the log"):
         read_table(BAD[case])
+
+
+def test_a_table_larger_than_any_evaluation_is_refused() -> None:
+    content = table_bytes(as_table([row(), row(epoch=2)]))
+    assert read_table(content, most=2).num_rows == 2
+    with pytest.raises(InvalidDocument, match=r"2 rows \(at most 1\)"):
+        read_table(content, most=1)
+    long = "x" * MIB
+    bomb = as_table([row(uuid=long, epoch=n + 1) for n in range(64)])
+    assert len(table_bytes(bomb)) < MIB
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample_table, "TABLE_BYTES", 8 * MIB)
+        with pytest.raises(InvalidDocument, match="more than 8388608 bytes"):
+            read_table(table_bytes(bomb))
+
+
+def test_the_documentation_has_every_column() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reading-results.md").read_text()
+    for one in SCHEMA:
+        text = one.metadata[b"description"].decode()
+        assert f"| `{one.name}` | {one.type} | {text} |" in page
 
 
 @pytest.mark.parametrize("note", [b"{", b"[]", b"\xff"])
