@@ -1,4 +1,4 @@
-"""The parts of an Inspect log that Redline reads, per schema version, and how JSON becomes them.
+"""How the JSON of an Inspect log becomes the structures of its schema version.
 
 msgspec skips what no structure names: transcripts are passed over without becoming objects. What is
 passed over is still checked to be JSON in UTF-8.
@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Struct
 
+from include.adapters.log_schema import (
+    SCHEMA_VERSION,
+    Header,
+    LoggedSample,
+    SampleKey,
+    Summary,
+    WholeLog,
+)
 from include.adapters.log_source import LIMITS, Limits
 from include.rsp.errors import InvalidDocument
 
-SCHEMA_VERSION = 2  # of inspect_ai 0.3.285; versions are added here, one set of structures each
-FINISHED = "success"
-STATUSES = (FINISHED, "started", "error", "cancelled")
 UNREADABLE_VERSION = (
     "Write it anew with the Inspect version that this project pins (`inspect log convert`), or "
     "update Redline."
@@ -30,172 +34,8 @@ UNREADABLE_VERSION = (
 # strings, and text is never a number. Possessive, so that a damaged log costs linear time.
 _BARE_WORD = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-Epoch = Annotated[int, Meta(ge=1, le=1_000_000)]
-Name = Annotated[str, Meta(max_length=1000)]  # of what every row repeats
 Kind = TypeVar("Kind")
-
-
-class Skipped(Struct, gc=False):
-    """An object of which only the presence matters."""
-
-
-class Message(Struct, gc=False):
-    """An error; `message` is for people."""
-
-    message: str = ""
-
-
-class Limit(Struct, gc=False):
-    """What stopped a sample."""
-
-    type: Name
-
-
-class Usage(Struct, gc=False):
-    """Tokens of one model, and dollars if the price is known."""
-
-    input_tokens: Count = 0
-    output_tokens: Count = 0
-    total_tokens: Count = 0
-    input_tokens_cache_write: Count | None = None
-    input_tokens_cache_read: Count | None = None
-    reasoning_tokens: Count | None = None
-    total_cost: float | None = None
-
-
-class ScoreNotes(Struct):
-    """The keys of a score's metadata that Redline knows."""
-
-    flags: Any = None
-    format_failure: Any = None
-
-
-class Score(Struct):
-    """One scorer's opinion; `value` is whatever the scorer returned."""
-
-    value: Any
-    answer: str | None = None
-    reason: str | None = None
-    metadata: ScoreNotes | None = None
-    history: list[Skipped] = []
-
-
-class Choice(Struct, gc=False):
-    """One completion."""
-
-    stop_reason: str = "unknown"
-
-
-class Output(Struct):
-    """The last answer of the model under test."""
-
-    choices: list[Choice] = []
-
-
-class Provenance(Struct, gc=False):
-    """Who invalidated a sample, and why."""
-
-    author: str = ""
-    reason: str | None = None
-
-
-class SampleNotes(Struct):
-    """The keys of a sample's metadata that Redline knows."""
-
-    flags: Any = None
-    cluster: Any = UNSET
-
-
-class LoggedSample(Struct):
-    """One sample of schema version 2; times in UTC, durations in seconds."""
-
-    id: int | Name
-    epoch: Epoch
-    scores: dict[str, Score] | None = None
-    metadata: SampleNotes | None = None
-    output: Output | None = None
-    model_usage: dict[str, Usage] = {}
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    total_time: float | None = None
-    working_time: float | None = None
-    uuid: Name | None = None
-    error: Message | None = None
-    error_retries: list[Skipped] | None = None
-    limit: Limit | None = None
-    invalidation: Provenance | None = None
-
-
-class Summary(Struct):
-    """One entry of the summaries of schema version 2."""
-
-    id: int | Name
-    epoch: Epoch
-    scores: dict[str, Score] | None = None
-    model_usage: dict[str, Usage] = {}
-    error: str | None = None
-    limit: str | None = None
-    retries: Count | None = None
-    completed: bool = False
-    uuid: Name | None = None
-
-
-class Dataset(Struct):
-    """Which samples were put to the model."""
-
-    name: str | None = None
-    sample_ids: Annotated[list[int | Name], Meta(max_length=1_000_000)] | None = None
-
-
-class Configuration(Struct, gc=False):
-    """How often each sample was put."""
-
-    epochs: Epoch | None = None
-
-
-class Scorer(Struct, gc=False):
-    """A scorer by name."""
-
-    name: str
-
-
-class Specification(Struct):
-    """What was run."""
-
-    task: Name
-    model: Name
-    dataset: Dataset
-    config: Configuration
-    task_version: int | str = 0
-    eval_id: str = ""
-    run_id: str = ""
-    created: datetime | None = None
-    scorers: list[Scorer] | None = None
-
-
-class Results(Struct, gc=False):
-    """What Inspect counted when it ended."""
-
-    total_samples: Count = 0
-    completed_samples: Count = 0
-
-
-class Header(Struct):
-    """A log without its samples; a start record lacks all that is known at the end."""
-
-    version: int
-    eval: Specification
-    status: str = "started"
-    results: Results | None = None
-    error: Message | None = None
-    invalidated: bool = False
-
-
-class WholeLog(Header):
-    """The `.json` format: one document with all samples."""
-
-    samples: list[LoggedSample] | None = None
+Json = bytes | msgspec.Raw
 
 
 class _Version(Struct, gc=False):
@@ -208,20 +48,13 @@ def sample_decoder(cluster_key: str | None) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(_samples_with(cluster_key))
 
 
-@lru_cache(maxsize=64)
-def whole_decoder(cluster_key: str | None) -> msgspec.json.Decoder[Any]:
-    """Decodes a `WholeLog`, the clusters from the metadata key of this name."""
-    sample = _samples_with(cluster_key)
-    fields: list[Any] = [("samples", list[sample] | None, None)]  # type: ignore[valid-type]
-    return msgspec.json.Decoder(msgspec.defstruct("WholeLog", fields, bases=(WholeLog,)))
-
-
 def _samples_with(cluster_key: str | None) -> type[LoggedSample]:
     if cluster_key is None:
         return LoggedSample
-    if cluster_key == "flags":
+    if cluster_key == "flags" or set(cluster_key) & {'"', "\\"} or not cluster_key.isprintable():
         raise InvalidDocument(
-            "The metadata key 'flags' holds flags (expected another for clusters)"
+            f"The metadata key {cluster_key!r} cannot name clusters (expected printable text "
+            "without quotes and backslashes, and not 'flags'). Change it in the suite."
         )
     name = msgspec.field(name=cluster_key, default=UNSET)
     notes = msgspec.defstruct("Notes", [("flags", Any, None), ("cluster", Any, name)])
@@ -232,19 +65,25 @@ def _samples_with(cluster_key: str | None) -> type[LoggedSample]:
 
 
 HEADER: msgspec.json.Decoder[Header] = msgspec.json.Decoder(Header)
+WHOLE: msgspec.json.Decoder[WholeLog] = msgspec.json.Decoder(WholeLog)
+KEY: msgspec.json.Decoder[SampleKey] = msgspec.json.Decoder(SampleKey)
 SUMMARIES: msgspec.json.Decoder[list[Summary]] = msgspec.json.Decoder(list[Summary])
+SUMMARY: msgspec.json.Decoder[Summary] = msgspec.json.Decoder(Summary)
+PIECES: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _VERSION: msgspec.json.Decoder[_Version] = msgspec.json.Decoder(_Version)
 _FIELDS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _KEPT = frozenset(LoggedSample.__struct_fields__) | frozenset(Summary.__struct_fields__)
 
 
-def decoded(decode: Callable[[bytes], Kind], content: bytes, *, where: str) -> Kind:
-    """JSON bytes as what the decoder says.
+def decoded(decode: Callable[[Json], Kind], content: Json, *, where: str) -> Kind:
+    """JSON as what the decoder says; a piece of a document that was decoded is known to be text.
 
     Raises:
         InvalidDocument: no JSON, no UTF-8, nested too deeply, or not of that form.
     """
     try:
+        if not isinstance(content, bytes):
+            return decode(content)
         if not content.isascii():
             content.decode()
         try:
@@ -265,20 +104,30 @@ def _as_text(found: re.Match[bytes]) -> bytes:
     return word if word[:1] == b'"' else b'"' + word + b'"'
 
 
-def check_fields(content: bytes, *, where: str, limits: Limits = LIMITS) -> None:
+def check_fields(content: Json, *, where: str, limits: Limits = LIMITS) -> None:
     """What is kept of a large sample is small; the bulk of it is transcript.
 
     Raises:
         InvalidDocument: a field that would become objects is larger than the limits allow.
     """
-    if len(content) <= limits.field_bytes:
+    if memoryview(content).nbytes <= limits.field_bytes:
         return
     for name, raw in decoded(_FIELDS.decode, content, where=where).items():
-        if name in _KEPT and memoryview(raw).nbytes > limits.field_bytes:
+        size = memoryview(raw).nbytes
+        if name in _KEPT and size > limits.field_bytes:
             raise InvalidDocument(
-                f"{where} has {memoryview(raw).nbytes} bytes in {name!r} (expected at most "
-                f"{limits.field_bytes})"
+                f"{where} has {size} bytes in {name!r} (expected at most {limits.field_bytes})"
             )
+
+
+def check_number(found: int, *, where: str, limits: Limits = LIMITS) -> None:
+    """A list of samples is no longer than that of any evaluation.
+
+    Raises:
+        InvalidDocument: it is.
+    """
+    if found > limits.members:
+        raise InvalidDocument(f"{where} lists {found} samples (expected at most {limits.members})")
 
 
 def check_version(content: bytes, *, where: str) -> None:

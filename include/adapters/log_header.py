@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from include.adapters import log_decode
 from include.adapters.log_archive import Archive, Member
-from include.adapters.log_decode import Header, WholeLog, decoded
+from include.adapters.log_decode import decoded
+from include.adapters.log_schema import FINISHED, STATUSES, Header, WholeLog
 from include.adapters.log_source import Limits, Source
 from include.rsp.errors import InvalidDocument
 
@@ -46,7 +47,7 @@ class LogReport:
     @property
     def finished(self) -> bool:
         """Inspect ended the evaluation itself, without an error of the whole."""
-        return self.status == log_decode.FINISHED
+        return self.status == FINISHED
 
     def plain(self) -> dict[str, str | int | bool | None]:
         """What a stored table says of the log that it comes from."""
@@ -101,7 +102,7 @@ def read_header(archive: Archive) -> Header:
     return decoded(log_decode.HEADER.decode, content, where=where)
 
 
-def whole_log(source: Source, cluster_key: str | None, limits: Limits) -> WholeLog:
+def whole_log(source: Source, limits: Limits) -> WholeLog:
     """A `.json` log, which cannot be read in parts, hence the smaller limit."""
     if source.size > limits.json_bytes:
         raise InvalidDocument(
@@ -110,17 +111,17 @@ def whole_log(source: Source, cluster_key: str | None, limits: Limits) -> WholeL
         )
     content = bytes(source.read(0, source.size))
     log_decode.check_version(content, where=source.where)
-    decoder = log_decode.whole_decoder(cluster_key)
-    found: WholeLog = decoded(decoder.decode, content, where=source.where)
+    found = decoded(log_decode.WHOLE.decode, content, where=source.where)
+    log_decode.check_number(len(found.samples or []), where=source.where, limits=limits)
     return found
 
 
 def check_header(header: Header, model: str | None, *, where: str) -> None:
     """The status is one that Inspect writes, and the model is the expected one."""
-    if header.status not in log_decode.STATUSES:
+    if header.status not in STATUSES:
         raise InvalidDocument(
             f"{where} has the status {header.status!r} (expected one of "
-            f"{', '.join(log_decode.STATUSES)}). {log_decode.UNREADABLE_VERSION}"
+            f"{', '.join(STATUSES)}). {log_decode.UNREADABLE_VERSION}"
         )
     if model is not None and header.eval.model != model:
         raise InvalidDocument(
@@ -139,7 +140,7 @@ def report_of(header: Header, names: Counter[str], *, where: str) -> LogReport:
     present, spec = set(names), header.eval
     epochs = spec.config.epochs or 1
     promised, missing = _promised(header, present, epochs, where)
-    if header.status == log_decode.FINISHED and (missing or promised != len(present)):
+    if header.status == FINISHED and (missing or promised != len(present)):
         raise InvalidDocument(
             f"{where} ended with success and holds {len(present)} samples (expected {promised}; "
             f"missing: {', '.join(missing[:5]) or 'not said'}). Run the evaluation again."
@@ -173,7 +174,7 @@ def _promised(
     names = [sample_name(one, epoch) for epoch in range(1, epochs + 1) for one in identities]
     if len(set(names)) < len(names):
         raise InvalidDocument(f"{where} promises a sample twice (expected every id once).")
-    if header.status == log_decode.FINISHED and total != len(names):
+    if header.status == FINISHED and total != len(names):
         raise InvalidDocument(
             f"{where} counted {total} samples in all (expected {len(names)} by its list of ids)."
         )

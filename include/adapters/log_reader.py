@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
 from include.adapters import log_decode
 from include.adapters.log_archive import Archive, Member
-from include.adapters.log_decode import Header, LoggedSample, decoded
+from include.adapters.log_decode import Json, decoded
 from include.adapters.log_header import (
     LogReport,
     check_header,
@@ -36,6 +37,7 @@ from include.adapters.log_header import (
     whole_log,
 )
 from include.adapters.log_rows import Context, rows
+from include.adapters.log_schema import Header, LoggedSample
 from include.adapters.log_source import LIMITS, Content, Limits, Source
 from include.adapters.sample_table import Row, as_table, batches, parquet_writer
 
@@ -62,9 +64,9 @@ class EvaluationLog:
         limits: Limits = LIMITS,
     ) -> None:
         self._source = Source(content)
-        self._limits, self._cluster = limits, cluster
+        self._limits, self._decode = limits, log_decode.sample_decoder(cluster).decode
         self._archive: Archive | None = None
-        self._whole: list[LoggedSample] = []
+        self._whole: list[msgspec.Raw] = []
         try:
             header, names = self._opened()
             check_header(header, model, where=self._source.where)
@@ -78,9 +80,11 @@ class EvaluationLog:
     def _opened(self) -> tuple[Header, list[str]]:
         """The header, and the name of every sample that is there, as often as it is there."""
         if is_whole(self._source):
-            whole = whole_log(self._source, self._cluster, self._limits)
+            whole = whole_log(self._source, self._limits)
             self._whole = whole.samples or []
-            names = [sample_name(one.id, one.epoch) for one in self._whole]
+            keys = [decoded(log_decode.KEY.decode, one, where=self._source.where)
+                    for one in self._whole]  # fmt: skip
+            names = [sample_name(one.id, one.epoch) for one in keys]
             if len(set(names)) < len(names):
                 (doubled, _), *_ = Counter(names).most_common(1)
                 raise refusal(self._source, f"{doubled} is listed twice (expected once)")
@@ -97,7 +101,7 @@ class EvaluationLog:
     def _samples(self) -> Iterator[tuple[LoggedSample, int, bool]]:
         """Each sample, how many earlier runs there are, and whether one of them has a score."""
         if self._archive is None:
-            yield from ((one, 0, False) for one in self._whole)
+            yield from ((self._sample(one, self._source.where), 0, False) for one in self._whole)
             return
         before: dict[str, bool] = {}
         for member in sample_members(self._archive):
@@ -109,14 +113,15 @@ class EvaluationLog:
                 before[member.name] = before.get(member.name, False) or scored
 
     def _read(self, archive: Archive, member: Member) -> LoggedSample:
-        where = f"{self._source.where}, {member.name}"
-        content = archive.read(member)
-        log_decode.check_fields(content, where=where, limits=self._limits)
-        decoder = log_decode.sample_decoder(self._cluster)
-        sample: LoggedSample = decoded(decoder.decode, content, where=where)
+        sample = self._sample(archive.read(member), f"{self._source.where}, {member.name}")
         if sample_name(sample.id, sample.epoch) != member.name:
             what = f"{member.name!r} holds sample {sample.id!r}, epoch {sample.epoch}"
             raise refusal(self._source, f"{what} (expected the one that it is named after)")
+        return sample
+
+    def _sample(self, content: Json, where: str) -> LoggedSample:
+        log_decode.check_fields(content, where=where, limits=self._limits)
+        sample: LoggedSample = decoded(self._decode, content, where=where)
         return sample
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.adapters.log_decode import LoggedSample, Score, Usage
+from include.adapters.log_schema import LoggedSample, Score, Usage
 from include.adapters.sample_table import ERROR_CHARACTERS, Row
 from include.rsp.errors import InvalidDocument
 

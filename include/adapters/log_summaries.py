@@ -9,14 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from include.adapters import log_decode
 from include.adapters.log_archive import Archive
-from include.adapters.log_decode import Header, LoggedSample, Summary, decoded
+from include.adapters.log_decode import decoded
 from include.adapters.log_header import check_header, is_whole, read_header, refusal, whole_log
 from include.adapters.log_rows import number
+from include.adapters.log_schema import Header, LoggedSample, Summary
 from include.adapters.log_source import LIMITS, Content, Limits, Source
 
 SUMMARIES, JOURNAL = "summaries.json", "_journal/summaries/"
+_ALL, _ONE = log_decode.SUMMARIES.decode, log_decode.SUMMARY.decode
 
 
 class SampleSummary(NamedTuple):
@@ -51,12 +55,12 @@ def read_summaries(content: Content, *, limits: Limits = LIMITS) -> Summaries:
     with Source(content) as source:
         header: Header
         if is_whole(source):
-            header = whole = whole_log(source, None, limits)
-            found = [_of_sample(one) for one in whole.samples or []]
+            header = whole = whole_log(source, limits)
+            found = [_of_json(one, source.where, limits) for one in whole.samples or []]
         else:
             archive = Archive(source, limits)
             header = read_header(archive)
-            found = [_of_summary(one) for name in _members(archive) for one in _read(archive, name)]
+            found = [one for name in _members(archive) for one in _read(archive, name)]
         check_header(header, None, where=source.where)
     identities, epochs = header.eval.dataset.sample_ids, header.eval.config.epochs or 1
     newest = {(one.sample_id, one.epoch): one for one in found}
@@ -84,9 +88,15 @@ def _place(archive: Archive, name: str) -> int:
     return int(stem)
 
 
-def _read(archive: Archive, name: str) -> list[Summary]:
+def _read(archive: Archive, name: str) -> list[SampleSummary]:
+    """All at once, or, if they are many, one by one: as objects they take several times as much."""
     content = archive.read(archive.last[name], most=archive.limits.summaries_bytes)
-    return decoded(log_decode.SUMMARIES.decode, content, where=f"{archive.source.where}, {name}")
+    where = f"{archive.source.where}, {name}"
+    if len(content) <= archive.limits.field_bytes:
+        return [_of_summary(one) for one in decoded(_ALL, content, where=where)]
+    pieces = decoded(log_decode.PIECES.decode, content, where=where)
+    log_decode.check_number(len(pieces), where=where, limits=archive.limits)
+    return [_of_summary(decoded(_ONE, piece, where=where)) for piece in pieces]
 
 
 def _of_summary(one: Summary) -> SampleSummary:
@@ -102,7 +112,9 @@ def _of_summary(one: Summary) -> SampleSummary:
     )
 
 
-def _of_sample(one: LoggedSample) -> SampleSummary:
+def _of_json(content: msgspec.Raw, where: str, limits: Limits) -> SampleSummary:
+    log_decode.check_fields(content, where=where, limits=limits)
+    one: LoggedSample = decoded(log_decode.sample_decoder(None).decode, content, where=where)
     return SampleSummary(
         sample_id=str(one.id),
         epoch=one.epoch,

@@ -231,6 +231,25 @@ def test_summaries_too_large_for_one_reading_come_from_the_journal() -> None:
         read_summaries(make_log(TWO, more={"_journal/summaries/x.json": b"[]"}), limits=small)
 
 
+def test_many_summaries_are_read_one_by_one() -> None:
+    content = make_log(TWO)
+    assert read_summaries(content, limits=Limits(field_bytes=99)) == read_summaries(content)
+    listed = as_json([summary_of(make_sample(n)) for n in range(3)])
+    with pytest.raises(InvalidDocument, match="lists 3 samples"):
+        read_summaries(
+            made(one(listed, "summaries.json")), limits=Limits(field_bytes=99, members=2)
+        )
+
+
+def test_a_json_log_lists_no_more_samples_than_any_evaluation() -> None:
+    content = as_json(make_header(["s0", "s1"]) | {"samples": TWO})
+    assert read_log(content, variant="x", limits=Limits(members=2)).num_rows == 2
+    with pytest.raises(InvalidDocument, match="lists 2 samples"):
+        read_log(content, variant="x", limits=Limits(members=1))
+    with pytest.raises(InvalidDocument, match="expected at most 20"):
+        read_log(content, variant="x", limits=Limits(field_bytes=20))
+
+
 def test_the_wrong_model_is_refused() -> None:
     assert read_report(SOUND, model=MODEL).model == MODEL
     with pytest.raises(InvalidDocument, match=r"'mockllm/model' \(expected 'lab/checkpoint'\)"):
@@ -292,6 +311,24 @@ def test_a_field_that_would_become_many_objects_takes_little_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 80 * MIB
+
+
+@pytest.mark.parametrize("key", ["flags", 'a"b', "a\\b", "a\nb"])
+def test_a_key_that_cannot_name_clusters_is_refused(key: str) -> None:
+    with pytest.raises(InvalidDocument, match="Change it in the suite"):
+        read_log(SOUND, variant="x", cluster=key)
+
+
+@pytest.mark.parametrize(("metadata", "cluster"), [
+    ({"é f": "x"}, "x"), ({"é f": 7}, "7"), ({"é f": True}, "True"), ({"é f": ""}, None),
+    ({"é f": None}, None), ({"é f": ["x"]}, None), ({"é f": "x" * 1001}, None), ({}, None),
+    (None, None),
+])  # fmt: skip
+def test_a_sample_without_its_cluster_has_no_score(metadata: Any, cluster: str | None) -> None:
+    content = make_log([make_sample(metadata=metadata)])
+    (row,) = read_log(content, variant="x", cluster="é f").to_pylist()
+    assert (row["cluster"], row["score"]) == (cluster, None if cluster is None else 1.0)
+    assert (row["error"] is None) == (cluster is not None)
 
 
 @pytest.mark.parametrize("path", ["missing.eval", "."])
