@@ -63,8 +63,8 @@ class EvaluationLog:
         cluster: str | None = None,
         limits: Limits = LIMITS,
     ) -> None:
-        self._source = Source(content)
         self._limits, self._decode = limits, log_decode.sample_decoder(cluster).decode
+        self._source = Source(content)
         self._archive: Archive | None = None
         self._whole: list[msgspec.Raw] = []
         try:

@@ -16,7 +16,7 @@ from include.adapters.sample_table import read_table, table_bytes, to_samples
 from include.rsp.errors import InvalidDocument
 from tests.support.log_making import as_json, make_header, make_log, make_sample
 
-MANY = settings(max_examples=400, deadline=None, database=None)
+MANY = settings(max_examples=250, deadline=None, database=None)
 SAMPLES = [
     make_sample("s0", scores={"exact": {"value": "I"}}),
     make_sample("s1", scores={"exact": {"value": float("nan")}}),
