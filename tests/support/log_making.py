@@ -92,7 +92,8 @@ def make_sample(identity: int | str = "s0", epoch: int = 1, **fields: Any) -> di
     """A sample that one scorer found correct."""
     return {
         "id": identity, "epoch": epoch, "input": "q", "target": "a", "messages": [],
-        "output": {"choices": [{"message": {"content": "a"}, "stop_reason": "stop"}]},
+        "output": {"choices": [{"message": {"role": "assistant", "content": "a"},
+                                "stop_reason": "stop"}]},
         "scores": {"exact": {"value": "C", "answer": "a"}}, "metadata": {"family": "f"},
         "events": [{"event": "model", "nested": [1, {"x": ["y"]}]}],
         "model_usage": {MODEL: {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}},

@@ -15,6 +15,7 @@ from include.adapters.log_reader import extract, read_log, read_report
 from include.adapters.log_summaries import read_summaries
 from include.adapters.sample_table import read_table, to_samples
 from tests.support.inspect_logs import MODEL, build
+from tests.support.log_making import make_log, make_sample
 
 SHAPES = (
     "attachments", "before-retry", "cancelled", "edited", "epochs", "errors", "messages", "none",
@@ -192,3 +193,15 @@ def test_a_log_on_disk_becomes_parquet(name: str, logs: dict[str, Path], tmp_pat
     assert table.equals(read_log(logs[name], variant="final"), check_metadata=True)
     assert report.present == len({(one.sample_id, one.epoch) for one in to_samples(
         table, scorer="exact")})  # fmt: skip
+
+
+def test_of_a_sample_written_twice_both_readers_take_the_last(tmp_path: Path) -> None:
+    error = {"message": "boom", "traceback": "", "traceback_ansi": ""}
+    failed = make_sample(scores=None, error=error, events=[])
+    path = tmp_path / "twice.eval"
+    path.write_bytes(make_log([failed, make_sample(events=[])]))
+    (theirs,) = full(path).samples or []
+    (ours,) = read_log(path, variant="x").to_pylist()
+    assert theirs.scores is not None
+    assert (theirs.scores["exact"].value, theirs.error) == ("C", None)
+    assert (ours["score"], ours["error"], ours["uuid"]) == (1.0, None, theirs.uuid)
