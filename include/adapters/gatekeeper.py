@@ -24,6 +24,7 @@ from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.comparison import is_notable, screening
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.evaluation_plan import first_runs, planned
 from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.judgement import judge_required
 from include.rsp.preliminary import screen
@@ -103,6 +104,7 @@ class Gatekeeper:
             r.Checkpoint: self._check_checkpoint,
             r.Plan: self._check_plan,
             r.Preliminary: self._check_preliminary,
+            r.ResultSet: self._check_result_set,
             r.Verdict: self._check_verdict,
             r.SafeguardsJudgement: self._check_judgement,
             r.CapabilityReport: self.people.check_report,
@@ -161,11 +163,24 @@ class Gatekeeper:
                 f"The plan saw the ledger up to {record.ledger_index} (expected from its occasion "
                 f"at {state.index_of[record.occasion.record]} to {state.length - 1}).",
             )
+        _, checkpoint = state.checkpoint_of(record.assessment_id)
         first = rules.suite.evaluations if record.reference is None else screening(rules.suite)
-        if record.evaluations != [one.id for one in first]:
+        expected = [one.name for one in first_runs(first, checkpoint.variants)]
+        if record.evaluations != expected:
             raise Refused(
-                "not_derivable",
-                f"The plan runs {record.evaluations} (expected {[one.id for one in first]}).",
+                "not_derivable", f"The plan runs {record.evaluations} (expected {expected})."
+            )
+        if record.runs != planned(rules.suite, checkpoint.variants):
+            raise Refused("not_derivable", "The plan's runs are not those that the suite asks for.")
+
+    def _check_result_set(self, state: LedgerState, record: r.ResultSet) -> None:
+        plan, run = state.expect(record.plan.record, r.Plan), record.run
+        named = {one.name: one for one in plan.runs}
+        if run.key not in named or named[run.key].evaluation != run.evaluation:
+            raise Refused(
+                "unplanned_run",
+                f"The results are of {run.key!r}, {run.evaluation!r} (expected one of the plan's "
+                f"runs, {sorted(named)}).",
             )
 
     def _check_preliminary(self, state: LedgerState, record: r.Preliminary) -> None:
@@ -175,7 +190,9 @@ class Gatekeeper:
             self.store, state, rules, record.assessment_id, at=record.at
         )
         further = rules.suite.evaluations if is_notable(grounds) else []
-        expected = [one.id for one in further if one.id not in plan.evaluations]
+        _, checkpoint = state.checkpoint_of(record.assessment_id)
+        runs = first_runs(further, checkpoint.variants)
+        expected = [one.name for one in runs if one.name not in plan.evaluations]
         if (grounds, is_notable(grounds), expected) != (
             record.grounds,
             record.notably_more_capable,

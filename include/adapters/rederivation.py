@@ -30,7 +30,7 @@ from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
 from include.rsp.rules import Rules
 from include.rsp.state import AssessmentState, LedgerState
-from include.rsp.suite import load_bearing
+from include.rsp.suite import Evaluation, load_bearing
 
 
 class RuleBook:
@@ -111,6 +111,7 @@ def _own_decision(
         checkpoint=checkpoint.digest,
         checkpoint_at=checkpoint.manifest.created_at,
         at=at,
+        variants=checkpoint.variants,
     )
 
 
@@ -174,13 +175,36 @@ def derive_forecasts(
             rows.append(nothing_to_forecast_from(line.id))
         for evaluation in bearing:
             points = [
-                ForecastPoint(effective_compute=at, value=one.value, n=one.n)
+                point
                 for at, past in [*history, (compute, decision)]
-                for one in past.findings
-                if (one.evaluation, one.version) == (evaluation.id, evaluation.version)
-                and one.value is not None
+                for point in _points(evaluation, past, at)
             ]
             rows += [
                 forecast(evaluation, points, where=where, at_compute=at) for where, at in places
             ]
     return rows
+
+
+def _points(evaluation: Evaluation, decision: Decision, at: float) -> list[ForecastPoint]:
+    """The score of a decision's most capable variant, if there is one of this version."""
+    scored = [
+        ForecastPoint(effective_compute=at, value=one.value, n=one.n)
+        for one in decision.findings
+        if (one.evaluation, one.version) == (evaluation.id, evaluation.version)
+        and one.value is not None
+    ]
+    return [max(scored, key=lambda one: one.value)] if scored else []
+
+
+def derive_triggered(
+    store: Store, state: LedgerState, rules: Rules, assessment_id: str, *, at: datetime
+) -> list[str]:
+    """The runs without a result whose triggers are not shown to be below, before validation."""
+    own = _own_decision(store, state, rules, assessment_id, at=at, validated=False)
+    there = state.assessments[assessment_id].result_sets
+    waiting = {one.id for one in rules.suite.evaluations if one.runs_after}
+    return [
+        one.name
+        for one in own.findings
+        if one.evaluation in waiting and not one.not_run and one.name not in there
+    ]

@@ -43,16 +43,13 @@ def result_frame(run: EvaluationRun, samples: list[Sample]) -> pd.DataFrame:
         "variant": run.variant,
     }.items():
         frame[name] = value
-    for name, field in run.elicitation.items():
-        frame[f"elicitation_{name}"] = field
     return frame
 
 
 def expectations(evaluation: Evaluation, checkpoint: str) -> list[gxe.Expectation]:
     """What must be true of the result frame of an evaluation of one checkpoint."""
-    needed = [*COLUMNS, *(f"elicitation_{name}" for name in evaluation.elicitation_required)]
     return [
-        gxe.ExpectTableColumnsToMatchSet(column_set=needed, exact_match=False),
+        gxe.ExpectTableColumnsToMatchSet(column_set=COLUMNS, exact_match=False),
         gxe.ExpectTableRowCountToEqual(value=evaluation.dataset_samples),
         gxe.ExpectCompoundColumnsToBeUnique(column_list=["sample_id", "epoch"]),
         gxe.ExpectColumnValuesToNotBeNull(column="sample_id"),
@@ -63,10 +60,6 @@ def expectations(evaluation: Evaluation, checkpoint: str) -> list[gxe.Expectatio
         gxe.ExpectColumnDistinctValuesToEqualSet(column="checkpoint", value_set=[checkpoint]),
         gxe.ExpectColumnDistinctValuesToEqualSet(column="evaluation", value_set=[evaluation.id]),
         gxe.ExpectColumnDistinctValuesToEqualSet(column="version", value_set=[evaluation.version]),
-        *(
-            gxe.ExpectColumnValuesToNotBeNull(column=f"elicitation_{name}")
-            for name in evaluation.elicitation_required
-        ),
     ]
 
 

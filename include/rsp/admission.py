@@ -132,7 +132,7 @@ def _check_stage(
 def counted_in(assessment: AssessmentState, record: r.Record) -> Digest | None:
     """The record that already holds the place which this one would take, if any."""
     if isinstance(record, r.ResultSet):
-        return assessment.result_sets.get(record.run.evaluation)
+        return assessment.result_sets.get(record.run.key)
     held: dict[type[r.Record], Digest | None] = {
         r.Plan: assessment.plan,
         r.Preflight: assessment.preflight,

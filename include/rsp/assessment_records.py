@@ -9,6 +9,7 @@ from pydantic import Field
 from include.rsp.canonical import Digest, Identifier
 from include.rsp.comparison import Ground
 from include.rsp.decision import Decision
+from include.rsp.evaluation_plan import PlannedRun
 from include.rsp.forecast import Forecast
 from include.rsp.record_parts import RecordBase, RecordRef
 from include.rsp.results import BlobRef, EvaluationRun
@@ -35,7 +36,8 @@ class Plan(RecordBase):
     assessment_id: Identifier
     occasion: RecordRef
     ledger_index: int = Field(ge=0)
-    evaluations: list[Identifier] = Field(min_length=1, description="to be run first")
+    evaluations: list[Identifier] = Field(min_length=1, description="names of the runs to do first")
+    runs: list[PlannedRun] = Field(min_length=1, description="all that it may come to")
     reference: RecordRef | None = Field(
         default=None, description="the verdict that a preliminary assessment compares with"
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from include.rsp.results import ControlResult, EvaluationRun, Sample
-from include.rsp.suite import Control, Evaluation
+from include.rsp.elicitation import shortfalls
+from include.rsp.evaluation_plan import RunKey
+from include.rsp.preflight import unfit
+from include.rsp.results import EvaluationRun, Sample
+from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import ResultStatus
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -14,6 +17,7 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 
 def problems_with_run(
     evaluation: Evaluation,
+    planned: RunKey,
     run: EvaluationRun | None,
     *,
     valid: bool | None,
@@ -23,8 +27,10 @@ def problems_with_run(
 ) -> list[str]:
     """What keeps the run of an evaluation from counting; empty when nothing does."""
     if run is None:
-        return [f"no result for evaluation {evaluation.id!r}"]
+        return [f"no result for evaluation {planned.name!r}"]
     problems: list[str] = []
+    if planned.variant is not None and run.variant != planned.variant:
+        problems.append(f"results of the variant {run.variant} (expected {planned.variant})")
     if run.status is not ResultStatus.COMPLETE:
         problems.append(f"the evaluation ended as {run.status.value}: {run.problem}")
     if valid is None:
@@ -39,14 +45,12 @@ def problems_with_run(
     if run.checkpoint != checkpoint:
         problems.append(f"results of checkpoint {run.checkpoint} (expected {checkpoint})")
     problems += _problems_with_times(evaluation, run, checkpoint_at, at)
-    missing = sorted(set(evaluation.elicitation_required) - set(run.elicitation))
-    if missing:
-        problems.append(f"the elicitation record lacks {missing}")
-    problems += _problems_with_control(
-        "positive", evaluation.positive_control, run.positive_control
+    problems += shortfalls(
+        run.elicitation,
+        fields=evaluation.elicitation_required,
+        methods=evaluation.elicitation_methods,
     )
-    problems += _problems_with_control("null", evaluation.null_control, run.null_control)
-    return problems
+    return problems + unfit(evaluation, run)
 
 
 def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
@@ -102,19 +106,4 @@ def _problems_with_times(
         return ["the results are older than the checkpoint"]
     if at - run.finished_at > timedelta(days=evaluation.max_age_days):
         return [f"the results are older than {evaluation.max_age_days:g} days"]
-    return []
-
-
-def _problems_with_control(name: str, rule: Control, got: ControlResult | None) -> list[str]:
-    if got is None or got.score is None:
-        return [f"the {name} control did not run"]
-    if got.model != rule.model or got.samples < rule.samples:
-        return [
-            f"the {name} control was {got.model} on {got.samples} samples "
-            f"(expected {rule.model} on {rule.samples})"
-        ]
-    if rule.at_least is not None and not got.score >= rule.at_least:
-        return [f"the {name} control scored {got.score:g} (expected at least {rule.at_least:g})"]
-    if rule.at_most is not None and not got.score <= rule.at_most:
-        return [f"the {name} control scored {got.score:g} (expected at most {rule.at_most:g})"]
     return []

@@ -8,8 +8,10 @@ from datetime import datetime
 from operator import attrgetter
 
 import numpy as np
+from pydantic import Field
 
 from include.rsp.canonical import Document, Identifier
+from include.rsp.evaluation_plan import RunKey
 from include.rsp.evidence_check import problems_with_run, problems_with_samples
 from include.rsp.results import EvaluationRun, Sample
 from include.rsp.statistics import NotApplicable, Observations, estimate
@@ -21,6 +23,7 @@ class EvaluationFinding(Document):
     """What one evaluation showed, with everything needed to see why."""
 
     evaluation: Identifier
+    variant: Identifier | None = Field(default=None, description="null: the checkpoint's only one")
     version: str
     red_line: Identifier
     role: EvaluationRole
@@ -35,6 +38,14 @@ class EvaluationFinding(Document):
     rule_in: float | None
     buffer: float | None
     problems: list[str]
+    not_run: list[Identifier] = Field(
+        default_factory=list, description="the triggers that are below, so that it was not run"
+    )
+
+    @property
+    def name(self) -> str:
+        """The name of the run that it is a finding of."""
+        return self.evaluation if self.variant is None else f"{self.evaluation}.{self.variant}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ NO_EVIDENCE = Evidence(run=None, samples=None, valid=None)
 
 def find(
     evaluation: Evaluation,
+    planned: RunKey,
     evidence: Evidence,
     *,
     checkpoint: str,
@@ -67,6 +79,7 @@ def find(
     """
     problems = problems_with_run(  # (1)
         evaluation,
+        planned,
         evidence.run,
         valid=evidence.valid,
         checkpoint=checkpoint,
@@ -87,23 +100,44 @@ def find(
             value, lower, upper = estimated.value, estimated.lower, estimated.upper
         except NotApplicable as error:
             problems.append(str(error))
+    return _blank(evaluation, planned).model_copy(
+        update={
+            "finding": _finding(evaluation, value, upper),
+            "value": value,
+            "lower": lower,
+            "upper": upper,
+            "n": len(samples),
+            "problems": problems,
+        }
+    )
+
+
+def not_run(evaluation: Evaluation, planned: RunKey) -> EvaluationFinding:
+    """The finding of an evaluation whose triggers are all below: so is what they stand before."""
+    return _blank(evaluation, planned).model_copy(
+        update={"finding": Finding.BELOW, "not_run": list(evaluation.runs_after)}
+    )
+
+
+def _blank(evaluation: Evaluation, planned: RunKey) -> EvaluationFinding:
     limits = evaluation.limits
     return EvaluationFinding(
         evaluation=evaluation.id,
+        variant=planned.variant,
         version=evaluation.version,
         red_line=evaluation.red_line,
         role=evaluation.role,
-        finding=_finding(evaluation, value, upper),
-        value=value,
-        lower=lower,
-        upper=upper,
-        n=len(samples),
+        finding=Finding.INCONCLUSIVE,
+        value=None,
+        lower=None,
+        upper=None,
+        n=0,
         method=evaluation.method,
         confidence=evaluation.confidence,
         rule_out=limits.rule_out if limits else None,
         rule_in=limits.rule_in if limits else None,
         buffer=limits.buffer if limits else None,
-        problems=problems,
+        problems=[],
     )
 
 
@@ -157,8 +191,10 @@ def _finding(evaluation: Evaluation, value: float | None, upper: float | None) -
 def in_words(one: EvaluationFinding) -> str:
     """One finding in a line, with its bound, buffer and limit."""
     if one.problems:
-        return f"{one.evaluation} inconclusive: {one.problems[0]}"
+        return f"{one.name} inconclusive: {one.problems[0]}"
+    if one.not_run:
+        return f"{one.name} not run, because {', '.join(one.not_run)} is below"
     return (
-        f"{one.evaluation} {one.finding}: {one.value:.3f}, at most {one.upper:.3f} "
+        f"{one.name} {one.finding}: {one.value:.3f}, at most {one.upper:.3f} "
         f"({one.confidence:.0%}, n={one.n}) + buffer {one.buffer} against {one.rule_out}"
     )

@@ -92,6 +92,11 @@ class Checkpoint(RecordBase):
     manifest_file: BlobRef
     location: str
 
+    @property
+    def variants(self) -> list[str]:
+        """The names of the forms of the model that can be evaluated."""
+        return [one.name for one in self.manifest.variants]
+
 
 class Evidence(RecordBase):
     """Evidence for a safeguard."""
@@ -108,6 +113,11 @@ class Incident(RecordBase):
     category: Identifier = Field(description="for example jailbreak, under-elicitation, theft")
     what: str = Field(min_length=1)
     known_at: Moment
+    assessment_id: Identifier | None = Field(
+        default=None,
+        description="whose instrument it is about: that assessment rules nothing out by it, and "
+        "no other is raised because of it",
+    )
 
 
 class Restatement(RecordBase):

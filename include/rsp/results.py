@@ -7,6 +7,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Digest, Document, Identifier, Moment
+from include.rsp.elicitation import Elicitation
+from include.rsp.suite_parts import Scalar
 from include.rsp.vocabulary import ResultStatus
 
 
@@ -54,10 +56,28 @@ class ControlResult(Document):
     score: float | None
 
 
+class EgressProbe(Document):
+    """What the evaluation's sandbox could reach. It must reach nothing, and be able to tell."""
+
+    tried: list[str] = Field(description="host:port of each attempt")
+    reached: list[str]
+    probe_works: bool = Field(description="it did reach a listener of its own inside the sandbox")
+
+
+class LeakCheck(Document):
+    """Whether the model could read the answers in what it was given."""
+
+    checked: int = Field(ge=0, description="samples with an answer long enough to tell")
+    leaked: list[str] = Field(description="ids of samples whose answer stands in their input")
+
+
 class EvaluationRun(Document):
-    """What the evaluator reports of one evaluation of one checkpoint."""
+    """What the evaluator reports of one evaluation of one variant of one checkpoint."""
 
     job: Identifier
+    name: Identifier | None = Field(
+        default=None, description="of the planned run; null: it is the evaluation's only one"
+    )
     evaluation: Identifier
     evaluation_version: str
     checkpoint: Digest
@@ -67,9 +87,17 @@ class EvaluationRun(Document):
     started_at: Moment
     finished_at: Moment
     attempts: int = Field(ge=1)
-    elicitation: dict[str, str | int | float | bool]
-    environment: dict[str, str | int | float]
+    elicitation: Elicitation
+    environment: dict[str, Scalar]
+    dataset: Digest | None = Field(default=None, description="of what was put to the model")
+    egress: EgressProbe | None = Field(default=None, description="null: there is no sandbox")
+    leaks: LeakCheck | None = None
     positive_control: ControlResult | None
     null_control: ControlResult | None
     samples: BlobRef | None = None
     log: BlobRef | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of the planned run, under which an assessment counts it."""
+        return self.name or self.evaluation

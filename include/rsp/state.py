@@ -187,7 +187,7 @@ class LedgerState:
             case r.Preliminary():
                 assessment.preliminary = digest
             case r.ResultSet():
-                assessment.result_sets[record.run.evaluation] = digest
+                assessment.result_sets[record.run.key] = digest
             case r.Validation():
                 assessment.validation = digest
             case r.Verdict():

@@ -77,6 +77,8 @@ class ResultStatus(StrEnum):
     """How the run of one evaluation ended."""
 
     COMPLETE = "complete"
+    UNFIT = "unfit"
+    """Its pre-flight failed: the model under evaluation was not asked anything."""
     CRASHED = "crashed"
 
 

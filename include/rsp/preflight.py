@@ -1,0 +1,79 @@
+"""Is the instrument fit to measure with? (lifecycle step 9, before any money is spent)
+
+The evaluation process asks before it puts one sample to the model; the verdict asks again of what
+was recorded, so that nobody's word for it is taken.
+"""
+
+from __future__ import annotations
+
+from include.rsp.results import ControlResult, EvaluationRun
+from include.rsp.suite import Evaluation
+from include.rsp.suite_parts import Control
+
+
+def unfit(evaluation: Evaluation, run: EvaluationRun) -> list[str]:
+    """What shows that the instrument is not fit; empty when nothing does.
+
+    It is fit only if (1) the environment manifest says what the suite asks of it; (2) the dataset
+    is the suite's; (3) the sandbox, where the evaluation has one, reached nothing, shown by a probe
+    that can tell; (4) no sample gives its answer away, and that was looked at; (5) a model of known
+    ability scored as high, and (6) one that always refuses as low, as they must.
+    """
+    problems = []
+    for name, expected in sorted(evaluation.environment.items()):  # (1)
+        got = run.environment.get(name)
+        if got != expected:
+            problems.append(f"the environment has {name} {got!r} (expected {expected!r})")
+    if evaluation.dataset is not None and run.dataset != evaluation.dataset:  # (2)
+        problems.append(f"the dataset is {run.dataset} (expected {evaluation.dataset})")
+    problems += _problems_with_sandbox(evaluation, run)  # (3)
+    problems += _problems_with_leaks(evaluation, run)  # (4)
+    problems += _problems_with_control("positive", evaluation, run.positive_control)  # (5)
+    problems += _problems_with_control("null", evaluation, run.null_control)  # (6)
+    return problems
+
+
+def _problems_with_sandbox(evaluation: Evaluation, run: EvaluationRun) -> list[str]:
+    if evaluation.inspect is None or evaluation.inspect.sandbox is None:
+        return []
+    probe = run.egress
+    if probe is None or not probe.tried:
+        return ["nobody tried whether the sandbox can reach out"]
+    if probe.reached:
+        return [f"the sandbox reached {', '.join(probe.reached)} (expected nothing)"]
+    if not probe.probe_works:
+        return ["the egress probe reached nothing at all, not even its own listener"]
+    return []
+
+
+def _problems_with_leaks(evaluation: Evaluation, run: EvaluationRun) -> list[str]:
+    if evaluation.dataset is None and run.leaks is None:
+        return []
+    if run.leaks is None:
+        return ["nobody looked whether the answers stand in the questions"]
+    if run.leaks.leaked:
+        return [
+            f"{len(run.leaks.leaked)} of {run.leaks.checked} samples give their answer away, "
+            f"first {run.leaks.leaked[0]!r}"
+        ]
+    return []
+
+
+def _problems_with_control(
+    name: str, evaluation: Evaluation, got: ControlResult | None
+) -> list[str]:
+    rule: Control | None = getattr(evaluation, f"{name}_control")
+    if rule is None:
+        return []
+    if got is None or got.score is None:
+        return [f"the {name} control did not run"]
+    if got.model != rule.model or got.samples < rule.samples:
+        return [
+            f"the {name} control was {got.model} on {got.samples} samples "
+            f"(expected {rule.model} on {rule.samples})"
+        ]
+    if rule.at_least is not None and not got.score >= rule.at_least:
+        return [f"the {name} control scored {got.score:g} (expected at least {rule.at_least:g})"]
+    if rule.at_most is not None and not got.score <= rule.at_most:
+        return [f"the {name} control scored {got.score:g} (expected at most {rule.at_most:g})"]
+    return []
