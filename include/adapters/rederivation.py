@@ -12,6 +12,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from include.adapters.policy_files import read_policy, read_suite
+from include.adapters.sample_table import read_table, to_samples
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest
@@ -30,7 +31,7 @@ from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
 from include.rsp.rules import Rules
 from include.rsp.state import AssessmentState, LedgerState
-from include.rsp.suite import Evaluation, load_bearing
+from include.rsp.suite import Evaluation, Suite, load_bearing
 
 
 class RuleBook:
@@ -101,7 +102,7 @@ def _own_decision(
     validated: bool = True,
 ) -> Decision:
     _, checkpoint = state.checkpoint_of(assessment_id)
-    evidence = stored_evidence(store, state, state.assessments[assessment_id])
+    evidence = stored_evidence(store, state, rules.suite, state.assessments[assessment_id])
     if not validated:
         evidence = {name: replace(one, valid=True) for name, one in evidence.items()}
     return decide(
@@ -116,7 +117,7 @@ def _own_decision(
 
 
 def stored_evidence(
-    store: Store, state: LedgerState, assessment: AssessmentState
+    store: Store, state: LedgerState, suite: Suite, assessment: AssessmentState
 ) -> dict[str, Evidence]:
     """The counted result sets with their samples, and what validation said of each."""
     valid: dict[str, bool] = {}
@@ -130,18 +131,30 @@ def stored_evidence(
         run = state.expect(digest, r.ResultSet).run
         found[name] = Evidence(
             run=run,
-            samples=read_samples(store, run.samples),
+            samples=read_samples(store, run.samples, scorer=suite.scorer_of(run.evaluation)),
             valid=valid.get(name) if validated.get(name) == digest else None,
         )
     return found
 
 
-def read_samples(store: Store, ref: BlobRef | None) -> list[Sample] | None:
-    """The samples in a stored table; None when there is none or it does not read."""
+PARQUET = b"PAR1"
+
+
+def read_samples(
+    store: Store, ref: BlobRef | None, *, scorer: str | None = None
+) -> list[Sample] | None:
+    """The samples in a stored table; None when there is none or it does not read.
+
+    Args:
+        scorer: whose scores count in a table that is read from a log; null: the only one.
+    """
     if ref is None:
         return None
     try:
-        return SampleTable.model_validate_json(get_blob(store, ref.blob)).samples
+        content = get_blob(store, ref.blob)
+        if content.startswith(PARQUET):
+            return to_samples(read_table(content), scorer=scorer)
+        return SampleTable.model_validate_json(content).samples
     except (InvalidDocument, ValidationError):
         return None
 

@@ -100,7 +100,7 @@ def test_a_retried_run_never_reads_the_latest_of_another_run(world: World) -> No
         "again",
     )
     assessment.plan(world.desk, second)
-    jobs = {assessment.job_request(world.desk, key, "maximum").job for key in (first, second)}
+    jobs = {evaluating.job_request(world.desk, key, "maximum").job for key in (first, second)}
     assert len(jobs) == 2
     assert world.state.assessments[second].result_sets == {}
 

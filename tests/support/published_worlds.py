@@ -50,7 +50,7 @@ def assess_lines(
     world.finish_jobs(key, scores)
     assessment.pre_flight(world.desk, key)
     for name in assessment.plan(world.desk, key).evaluations:
-        assessment.record_result(world.desk, key, name)
+        evaluating.record_result(world.desk, key, name)
     assert not screening.is_preliminary(world.desk, key)
     world.validate(key)
     digest, verdict = assessment.reach_verdict(world.desk, key)

@@ -102,7 +102,7 @@ def _published(root: Path) -> World:
     world.finish_jobs(key, dict.fromkeys((f"on-{line}" for line in LINES), 5))
     assessment.pre_flight(world.desk, key)
     for name in assessment.plan(world.desk, key).evaluations:
-        assessment.record_result(world.desk, key, name)
+        evaluating.record_result(world.desk, key, name)
     world.validate(key)
     assessment.reach_verdict(world.desk, key)
     world.pass_time(seconds=5)

@@ -24,7 +24,7 @@ def request_for(world: World) -> tuple[str, JobRequest]:
     key = world.due()
     assessment.plan(world.desk, key)
     assessment.pre_flight(world.desk, key)
-    return key, assessment.job_request(world.desk, key, ADDITION)
+    return key, evaluating.job_request(world.desk, key, ADDITION)
 
 
 def folder_of(jobs: Jobs, request: JobRequest) -> Path:
@@ -50,7 +50,7 @@ def test_a_job_is_absent_running_dead_or_finished(world: World) -> None:
 
 def test_a_retry_finds_the_job_by_its_name(world: World) -> None:
     key, request = request_for(world)
-    again = assessment.job_request(world.desk, key, ADDITION)
+    again = evaluating.job_request(world.desk, key, ADDITION)
     assert again == request
     assert request.job.startswith(f"{ADDITION}-")
 
@@ -87,17 +87,17 @@ def test_a_job_without_outcome_is_recorded_as_crashed_with_its_last_words(
     assert run.problem is not None
     assert "MemoryError: no room" in run.problem
     assert run.attempts == 3
-    record = assessment.record_result(world.desk, key, ADDITION)
+    record = evaluating.record_result(world.desk, key, ADDITION)
     assert record.run.status is ResultStatus.CRASHED
 
 
 def test_results_are_counted_once_whatever_is_collected_later(world: World) -> None:
     key, _ = request_for(world)
     world.finish_jobs(key, {ADDITION: 5})
-    first = assessment.record_result(world.desk, key, ADDITION)
+    first = evaluating.record_result(world.desk, key, ADDITION)
     world.finish_jobs(key, {ADDITION: 190})
     world.now += timedelta(minutes=1)
-    assert assessment.record_result(world.desk, key, ADDITION) == first
+    assert evaluating.record_result(world.desk, key, ADDITION) == first
 
 
 @pytest.mark.parametrize(

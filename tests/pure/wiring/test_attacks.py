@@ -321,7 +321,7 @@ def test_swapped_weights_are_not_evaluated(world: World) -> None:
     folder = world.publish(1)
     key = world.due()
     assessment.plan(world.desk, key)
-    request = assessment.job_request(world.desk, key, "maximum")
+    request = evaluating.job_request(world.desk, key, "maximum")
     _check_weights(request)
     (folder / "weights.npz").write_bytes(b"xyz")
     with pytest.raises(RuntimeError, match="expected sha256"):

@@ -299,7 +299,7 @@ def test_results_without_a_pre_flight(world: World) -> None:
     assessment.plan(world.desk, key)
     world.finish_jobs(key, {"maximum": 5})
     with pytest.raises(Refused) as caught:
-        assessment.record_result(world.desk, key, "maximum")
+        evaluating.record_result(world.desk, key, "maximum")
     assert caught.value.code == "no_preflight"
 
 
