@@ -205,7 +205,7 @@ def make_run(
         job=f"{evaluation.id}-{checkpoint[7:19]}", evaluation=evaluation.id,
         evaluation_version=evaluation.version, checkpoint=checkpoint, variant="final",
         status=ResultStatus.COMPLETE, problem=None, started_at=begun, finished_at=history.now,
-        attempts=1, elicitation=elicited(evaluation), environment={"python": "3.11"},
+        attempts=1, elicitation={"variant": "final"}, environment={"python": "3.11"},
         positive_control=ControlResult(model=plus.model, samples=plus.samples, score=1.0),
         null_control=ControlResult(model=null.model, samples=null.samples, score=0.0),
         samples=samples, log=put_blob(history.store, log.encode(), name="log.eval"),

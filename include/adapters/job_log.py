@@ -4,15 +4,15 @@ the model.
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.adapters.log_reader import read_log
-from include.adapters.sample_table import table_bytes, to_samples
+from include.adapters.log_reader import extract, read_log
+from include.adapters.sample_table import to_samples
+from include.rsp.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from include.adapters.evaluation import JobRequest
 
 
@@ -20,16 +20,26 @@ def table_of(request: JobRequest, path: Path) -> bytes:
     """The log's table of samples as Parquet.
 
     Raises:
-        InvalidDocument: the log does not read, or is not one of this model.
+        InvalidDocument: the log does not read, is not one of this model, or did not end well.
     """
-    return table_bytes(_table(request, path, model=request.task.model))
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "samples.parquet"
+        report = extract(
+            path,
+            target,
+            variant=request.variant,
+            model=request.task.model,
+            cluster=request.task.cluster,
+        )
+        if not report.finished or report.missing:
+            raise InvalidDocument(
+                f"{path.name} ended as {report.status!r} with {report.missing} samples missing "
+                "(expected 'success' and none). Run the evaluation again."
+            )
+        return target.read_bytes()
 
 
 def scores_of(request: JobRequest, path: Path, *, model: str) -> list[float | None]:
-    """The scores of a log of another model on the same task, by the scorer that counts."""
-    samples = to_samples(_table(request, path, model=model), scorer=request.task.scorer)
-    return [one.score for one in samples]
-
-
-def _table(request: JobRequest, path: Path, *, model: str) -> pa.Table:
-    return read_log(path, model=model, variant=request.variant, cluster=request.task.cluster)
+    """The scores in the log of another model on the same task, by the scorer that counts."""
+    table = read_log(path, variant=request.variant, model=model, cluster=request.task.cluster)
+    return [one.score for one in to_samples(table, scorer=request.task.scorer)]

@@ -31,7 +31,7 @@ from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
 from include.rsp.rules import Rules
 from include.rsp.state import AssessmentState, LedgerState
-from include.rsp.suite import Evaluation, Suite, load_bearing
+from include.rsp.suite import Evaluation, load_bearing
 
 
 class RuleBook:
@@ -102,7 +102,7 @@ def _own_decision(
     validated: bool = True,
 ) -> Decision:
     _, checkpoint = state.checkpoint_of(assessment_id)
-    evidence = stored_evidence(store, state, rules.suite, state.assessments[assessment_id])
+    evidence = stored_evidence(store, state, state.assessments[assessment_id])
     if not validated:
         evidence = {name: replace(one, valid=True) for name, one in evidence.items()}
     return decide(
@@ -117,7 +117,7 @@ def _own_decision(
 
 
 def stored_evidence(
-    store: Store, state: LedgerState, suite: Suite, assessment: AssessmentState
+    store: Store, state: LedgerState, assessment: AssessmentState
 ) -> dict[str, Evidence]:
     """The counted result sets with their samples, and what validation said of each."""
     valid: dict[str, bool] = {}
@@ -126,12 +126,14 @@ def stored_evidence(
         validation = state.expect(assessment.validation, r.Validation)
         valid = dict(validation.valid)
         validated = {name: ref.record for name, ref in validation.result_sets.items()}
+    plan = state.expect(assessment.plan, r.Plan) if assessment.plan else None
+    scorers = {one.name: one.scorer for one in plan.runs} if plan else {}
     found = {}
     for name, digest in assessment.result_sets.items():
         run = state.expect(digest, r.ResultSet).run
         found[name] = Evidence(
             run=run,
-            samples=read_samples(store, run.samples, scorer=suite.scorer_of(run.evaluation)),
+            samples=read_samples(store, run.samples, scorer=scorers.get(name)),
             valid=valid.get(name) if validated.get(name) == digest else None,
         )
     return found

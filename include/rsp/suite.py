@@ -227,13 +227,6 @@ class Suite(Document):
         """The evaluation of that id; KeyError when the suite has none."""
         return {evaluation.id: evaluation for evaluation in self.evaluations}[evaluation_id]
 
-    def scorer_of(self, evaluation_id: str) -> str | None:
-        """Whose score counts in an evaluation's log; null: the only one."""
-        for one in self.evaluations:
-            if one.id == evaluation_id:
-                return one.inspect.scorer if one.inspect else None
-        return None
-
 
 def combined_by(suite: Suite, line: RedLine) -> str:
     """How a line's findings are combined: the policy's rule, or the suite's where it is open."""

@@ -18,7 +18,7 @@ from include.rsp.policy_parts import Standard
 from include.rsp.safeguards import judge_standard
 from include.rsp.statistics import NotApplicable, estimate
 from include.rsp.vocabulary import Outcome, RedLineStatus
-from include.wiring import assessment, registration
+from include.wiring import assessment, evaluating, registration
 from include.wiring.settings import Settings
 from tests.support.factories import (
     CHECKPOINT,

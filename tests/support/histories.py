@@ -18,8 +18,8 @@ from pydantic import BaseModel
 
 from client.envelopes import Sealer
 from include.adapters import answers, bootstrap
-from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.ledger import LedgerReader, write_record
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.rederivation import RuleBook
 from include.adapters.signing import KeyFile
 from include.adapters.stamp import code_stamp

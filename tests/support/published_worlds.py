@@ -10,7 +10,7 @@ import yaml
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp import records as r
 from include.rsp.vocabulary import Outcome
-from include.wiring import assessment, registration, screening
+from include.wiring import assessment, evaluating, registration, screening
 from tests.support.factories import changed, small_suite
 from tests.support.world import Change, World
 

@@ -12,7 +12,7 @@ import yaml
 
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.adoption import offices_of
-from include.wiring import assessment
+from include.wiring import assessment, evaluating
 from tests.support.factories import POLICY_BYTES, START, SUITE_BYTES, changed, small_suite
 from tests.support.histories import ANNOUNCEMENT, History, crowded_trust_root
 from tests.support.world import RUN, World

@@ -19,9 +19,9 @@ from client.publish import Declared, publish
 from include.adapters import bootstrap
 from include.adapters import ledger as ledger_module
 from include.adapters.evaluation import JobOutcome
-from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.ledger import LedgerReader
 from include.adapters.policy_files import read_policy
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.proposal_files import ProposalFile, ProposedFiles
 from include.adapters.signing import KeyFile
 from include.adapters.store import DirectoryStore, Store, put_blob
@@ -32,14 +32,13 @@ from include.rsp.adoption_records import ApprovalPart
 from include.rsp.approvals import wanted
 from include.rsp.canonical import canonical_bytes, iso
 from include.rsp.reading import parse_record
-from include.rsp.results import Conditions
-from include.rsp.vocabulary import ResultStatus
+from include.rsp.results import Conditions, SampleTable
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.state import LedgerState
+from include.rsp.vocabulary import ResultStatus
 from include.wiring import adopting, assessment, evaluating, registration, screening
 from include.wiring.desk import Desk
 from tests.support.eval_logs import eval_log
-from tests.support.fitting import elicited, fit
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -48,6 +47,7 @@ from tests.support.factories import (
     X,
     make_samples,
 )
+from tests.support.fitting import elicited, fit
 
 RUN = "run-1"
 OFFICE_USERS = {"rso": "rso", "ceo": "ceo", "second-line": "secondline", "board": "board"}

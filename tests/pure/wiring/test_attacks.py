@@ -23,7 +23,7 @@ from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome
-from include.wiring import assessment, registration, signing_off
+from include.wiring import assessment, evaluating, registration, signing_off
 from tests.pure.wiring.test_notary_refusals import ask, hold_of, refused, released
 from tests.support.factories import (
     ADDITION,

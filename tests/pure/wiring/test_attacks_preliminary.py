@@ -19,7 +19,7 @@ from include.rsp.comparison import Ground, GroundAnswer
 from include.rsp.errors import Refused
 from include.rsp.standing import standing_requirements
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
-from include.wiring import assessment, registration, screening
+from include.wiring import assessment, evaluating, registration, screening
 from tests.pure.wiring.test_preliminary import OTHER, due, verdict_on
 from tests.support.factories import (
     ADDITION,

@@ -12,7 +12,7 @@ from include.rsp import records as r
 from include.rsp.canonical import canonical_bytes, digest_of
 from include.rsp.errors import NotaryUnreachable, Refused
 from include.rsp.vocabulary import Outcome, RedLineStatus
-from include.wiring import assessment, safeguarding
+from include.wiring import assessment, evaluating, safeguarding
 from tests.support.factories import POLICY_BYTES, X, changed
 from tests.support.people import newest_verdict, packet_on, sign_all
 from tests.support.world import RUN, World, unanswered

@@ -11,7 +11,7 @@ from include.rsp import records as r
 from include.rsp.comparison import GroundAnswer
 from include.rsp.errors import Refused
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
-from include.wiring import assessment, registration, screening
+from include.wiring import assessment, evaluating, registration, screening
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
