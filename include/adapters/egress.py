@@ -52,7 +52,9 @@ def probe(*, sandbox: str, targets: list[str], log_dir: Path) -> EgressProbe:
         return solve
 
     inspect_eval(
-        Task(dataset=MemoryDataset([Sample(id="egress", input="egress")]), solver=solver(reach_out)()),
+        Task(
+            dataset=MemoryDataset([Sample(id="egress", input="egress")]), solver=solver(reach_out)()
+        ),
         model="none/none",
         sandbox=sandbox,
         log_dir=str(log_dir),

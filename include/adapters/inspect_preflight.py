@@ -136,7 +136,11 @@ def run_control(request: JobRequest, control: Control | None, folder: Path) -> C
     if control is None:
         return None
     log = _small_eval(request, control, folder / "controls")
-    scores = [one for one in scores_of(request, Path(log.location), model=control.model) if one is not None]
+    scores = [
+        one
+        for one in scores_of(request, Path(log.location), model=control.model)
+        if one is not None
+    ]
     return ControlResult(
         model=control.model,
         samples=len(scores),

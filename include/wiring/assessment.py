@@ -145,9 +145,7 @@ def _validated(desk: Desk, assessment_id: str) -> r.Validation:
             continue  # whether it had to be run is the verdict's to say
         run = state.expect(digest, r.ResultSet).run if digest else None
         scorer = rules.suite.scorer_of(planned_run.evaluation)
-        samples = (
-            rederivation.read_samples(desk.store, run.samples, scorer=scorer) if run else None
-        )
+        samples = rederivation.read_samples(desk.store, run.samples, scorer=scorer) if run else None
         if run is None or samples is None:
             reason = (
                 f"no readable result ({run.problem if run else 'the evaluation did not report'})"
