@@ -6,6 +6,7 @@ checked and kept: a file that is changed afterwards changes nothing.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -64,21 +65,26 @@ def read_delivery(folder: Path, trust: TrustRoot | None) -> SignedResults:
     Raises:
         Refused: a file is missing (`missing_file`), too large (`too_large`), longer or shorter or
             other than listed (`wrong_digest`), not listed (`unlisted_file`), no plain file
-            (`odd_file`); or the signature is none that counts (`bad_signature`).
+            (`odd_file`); the folder is none (`odd_folder`); or the signature is none that counts
+            (`bad_signature`, `other_statement`).
         InvalidDocument: statement or signature does not read.
         StoreUnavailable: the folder cannot be read.
     """
     try:
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise StoreUnavailable(f"{folder} cannot be read: {error.strerror}.") from error
+        if error.errno == errno.EIO:
+            raise StoreUnavailable(f"{folder} cannot be read: {error.strerror}.") from error
+        raise Refused(
+            "odd_folder", f"{folder.name} cannot be read: {error.strerror} (expected a folder)."
+        ) from error
     try:
         content = _read(opened, STATEMENT, MOST_STATEMENT_BYTES)
         envelope = read_envelope(
             _read(opened, SIGNATURE, MOST_STATEMENT_BYTES), where=f"{folder.name}/{SIGNATURE}"
         )
         signed = verify_statement(content, envelope, trust)  # (1)
-        _check_names(os.listdir(opened), signed.stated)  # (2)
+        _check_names(os.listdir(opened), {one.name for one in signed.stated.files})  # (2)
         files = {one.name: _checked(opened, one) for one in _within_bounds(signed.stated)}  # (3)
     finally:
         os.close(opened)
@@ -92,8 +98,7 @@ def _within_bounds(stated: DeliveredResults) -> list[DeliveredFile]:
     return stated.files
 
 
-def _check_names(there: list[str], stated: DeliveredResults) -> None:
-    listed = {one.name for one in stated.files}
+def _check_names(there: list[str], listed: set[str]) -> None:
     extra = sorted(set(there) - listed - {STATEMENT, SIGNATURE})
     if extra:
         raise Refused(
@@ -179,7 +184,7 @@ def measured(folder: Path, draft: bytes) -> dict[str, object]:
 
     Raises:
         InvalidDocument: the draft is no JSON object, or its `files` are no list of objects.
-        Refused: a file is not there, or is no plain file.
+        Refused: a file is not there, is no plain file, or lies there and is not listed.
     """
     try:
         plain = json.loads(draft)
@@ -196,6 +201,7 @@ def measured(folder: Path, draft: bytes) -> dict[str, object]:
         raise InvalidDocument(f"The files are {names[:10]} (expected at most {MOST_FILES} names).")
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        _check_names(os.listdir(opened), set(names))
         for one in files:
             content = _read(opened, one["name"], MOST_FILE_BYTES)
             one.setdefault("sha256", digest_bytes(content))

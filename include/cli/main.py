@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from include.cli import adoption, decide, people, permit, replay, report, stack
+from include.cli import adoption, decide, people, permit, replay, report, results, stack
 from include.cli import policy as policy_commands
 from include.cli.opened import caller, ledger_of, record_named
 from include.rsp.errors import InvalidDocument, RedlineError
@@ -34,6 +34,7 @@ app.command("approve")(adoption.approve)
 policy_commands.app.command("propose")(adoption.propose)
 app.command("replay")(replay.replay)
 app.add_typer(permit.app, name="permit")
+app.add_typer(results.app, name="results")
 app.command("packet")(people.packet)
 app.command("sign")(people.sign)
 app.command("up")(stack.up)

@@ -1,0 +1,187 @@
+"""`rsp results`: sign, check and deliver the results of an evaluation that people ran."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from include.cli.opened import ledger_of
+from include.rsp.errors import InvalidDocument
+
+if TYPE_CHECKING:
+    from include.adapters.delivered_files import ReadResults
+    from include.adapters.delivery_folder import SignedResults
+    from include.rsp.records import TrustRoot
+    from include.rsp.results import Sample
+    from include.rsp.suite import Evaluation
+
+app = typer.Typer(help="Results that people deliver: sign, check, deliver.", no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="holds delivery.json and the files that it lists")]
+PLACE = ".redline/store"
+Store = Annotated[
+    str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
+]
+Root = Annotated[Path | None, typer.Option("--trust-root", help="instead of the store's")]
+
+
+@app.command()
+def sign(
+    folder: Folder,
+    key: Annotated[Path, typer.Option(help="your private key, of the role evaluator")],
+) -> None:
+    """Measure the files, complete delivery.json and sign it. Nothing is left to be filled in."""
+    from include.adapters.delivery_folder import measured
+    from include.adapters.delivery_signature import read_stated, sign_statement
+    from include.adapters.signing import KeyFile
+    from include.rsp.canonical import canonical_bytes, digest_bytes
+    from include.rsp.delivered import SIGNATURE, STATEMENT
+
+    signer = KeyFile(key)
+    draft = measured(folder, (folder / STATEMENT).read_bytes())
+    stated = read_stated(json.dumps(draft).encode(), where=str(folder / STATEMENT))
+    content = canonical_bytes(stated)
+    envelope = sign_statement(signer, content, at=datetime.now(UTC))
+    (folder / STATEMENT).write_bytes(content)
+    (folder / SIGNATURE).write_bytes(canonical_bytes(envelope))
+    typer.echo(
+        f"{folder / SIGNATURE}: {stated.producer.holder} signs {digest_bytes(content)}, "
+        f"{len(stated.files)} files, with the key {signer.keyid[:12]}"
+    )
+
+
+@app.command()
+def check(
+    folder: Folder,
+    request: Annotated[
+        Path | None, typer.Option(help="request.json of the inbox: also whether it is wanted")
+    ] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="whose score counts; --request says it")
+    ] = None,
+    store: Store = PLACE,
+    trust_root: Root = None,
+) -> None:
+    """Verify a signed delivery and say what is in it. Exit 0: it reads and is signed, 3: not."""
+    from include.adapters.delivery_folder import read_delivery
+
+    results = read_delivery(folder, _trusted(store, trust_root))
+    evaluation = _wanted(request)
+    read = _read(results, evaluation, scorer)
+    _print(results, read)
+    problems = _problems(results, evaluation, request)
+    for one in problems:
+        typer.echo(f"NOT WANTED: {one}")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _trusted(store: str, trust_root: Path | None) -> TrustRoot | None:
+    """The keys that count: of a file, or of the store's ledger."""
+    from include.rsp.reading import parse_record
+    from include.rsp.records import TrustRoot
+
+    if trust_root is None:
+        return ledger_of(store)[1].trust
+    root = parse_record(trust_root.read_bytes(), where=str(trust_root))
+    if not isinstance(root, TrustRoot):
+        raise InvalidDocument(f"{trust_root} holds a {root.kind} (expected a trust root).")
+    return root
+
+
+def _wanted(request: Path | None) -> Evaluation | None:
+    from include.adapters.evaluation import JobRequest
+
+    if request is None:
+        return None
+    return JobRequest.model_validate_json(request.read_bytes()).evaluation
+
+
+def _read(results: SignedResults, evaluation: Evaluation | None, scorer: str | None) -> ReadResults:
+    from include.adapters.delivered_files import read_results
+    from include.rsp.study import HumanStudy
+
+    study = evaluation.study if evaluation else None
+    study = study or HumanStudy(
+        formats=[results.stated.engine], due_days=1, scorer=scorer, instructions="none"
+    )
+    return read_results(results.stated, study, results.files)
+
+
+def _problems(
+    results: SignedResults, evaluation: Evaluation | None, request: Path | None
+) -> list[str]:
+    """Why it does not answer the request, as far as a producer can tell."""
+    from include.adapters.evaluation import JobRequest
+    from include.rsp.delivered import mismatches
+
+    if evaluation is None or request is None:
+        return []
+    asked = JobRequest.model_validate_json(request.read_bytes())
+    signed = results.signed
+    return mismatches(
+        results.stated,
+        evaluation,
+        variant=asked.variant,
+        checkpoint=asked.checkpoint,
+        checkpoint_at=results.stated.started_at,  # the request does not say when it was made
+        holder=signed.key.holder,
+        signed_at=signed.signed_at,
+        at=datetime.now(UTC),
+    )
+
+
+def _print(results: SignedResults, read: ReadResults) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    stated, signed = results.stated, results.signed
+    samples = read.imported.samples
+    groups = sorted({one.group for one in samples if one.group is not None})
+    scores = [one.score for one in samples if one.score is not None]
+    rows = {
+        "evaluation": f"{stated.evaluation}@{stated.evaluation_version}",
+        "checkpoint": f"{stated.checkpoint}, {stated.variant}",
+        "signed by": f"{signed.key.holder} of {stated.producer.organisation}",
+        "key": signed.key.keyid[:12],
+        "signed at": f"{signed.signed_at:%Y-%m-%d %H:%M:%S} UTC, by the signer's clock",
+        "engine": f"{stated.engine} {stated.engine_version}",
+        "samples": f"{len(samples)}, {len(samples) - len(scores)} with errors",
+        "scores": f"{min(scores):g} to {max(scores):g}" if scores else "none: rules nothing out",
+        "arms": ", ".join(f"{one}: {_size(samples, one)}" for one in groups) or "none",
+        "files": ", ".join(sorted(results.files)),
+        "notes": "; ".join(read.imported.notes) or "none",
+    }
+    table = Table(show_header=False, box=None)
+    for name, said in rows.items():
+        table.add_row(name, said)
+    Console(width=200).print(table)
+
+
+def _size(samples: list[Sample], group: str) -> int:
+    return sum(one.group == group for one in samples)
+
+
+@app.command()
+def deliver(
+    folder: Folder,
+    to: Annotated[Path, typer.Option(help="the job's inbox: where its request.json lies")],
+) -> None:
+    """Copy a signed delivery into an inbox; it appears there whole or not at all."""
+    from include.adapters.delivery_folder import copy_whole, is_ready
+    from include.adapters.evaluation import REQUEST
+
+    if not (to / REQUEST).is_file():
+        raise InvalidDocument(
+            f"{to} holds no {REQUEST}: nothing is waited for there (expected the folder that the "
+            "task names in its log)."
+        )
+    if not is_ready(folder):
+        raise InvalidDocument(
+            f"{folder} is not complete: delivery.json, its signature, or a listed file is missing "
+            "or has another size. Sign it with `rsp results sign`."
+        )
+    typer.echo(f"{copy_whole(folder, to)}: delivered")
