@@ -130,9 +130,10 @@ def _read(folder: int, name: str, most: int) -> bytes:
         raise Refused(
             "odd_file", f"{name} cannot be read: {error.strerror} (expected a plain file)."
         ) from error
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise Refused("odd_file", f"{name} is no plain file. Deliver the file itself.")
     with os.fdopen(opened, "rb") as file:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise Refused("odd_file", f"{name} is no plain file. Deliver the file itself.")
         content = file.read(most + 1)
     if len(content) > most:
         raise Refused("too_large", f"{name} has more than {most} bytes.")
