@@ -185,7 +185,8 @@ def measured(folder: Path, draft: bytes) -> dict[str, object]:
 
     Raises:
         InvalidDocument: the draft is no JSON object, or its `files` are no list of objects.
-        Refused: a file is not there, is no plain file, or lies there and is not listed.
+        Refused: a file is not there, is no plain file, is another than the draft says, or lies
+            there and is not listed.
     """
     try:
         plain = json.loads(draft)
@@ -204,12 +205,24 @@ def measured(folder: Path, draft: bytes) -> dict[str, object]:
     try:
         _check_names(os.listdir(opened), set(names))
         for one in files:
-            content = _read(opened, one["name"], MOST_FILE_BYTES)
-            one.setdefault("sha256", digest_bytes(content))
-            one.setdefault("bytes", len(content))
+            _measure(opened, one)
     finally:
         os.close(opened)
     return dict(plain)
+
+
+def _measure(folder: int, one: dict[str, object]) -> None:
+    """Fill in the size and digest of one file."""
+    content = _read(folder, str(one["name"]), MOST_FILE_BYTES)
+    found: dict[str, object] = {"sha256": digest_bytes(content), "bytes": len(content)}
+    said = {name: one[name] for name in found if name in one}
+    if said != {name: found[name] for name in said}:
+        raise Refused(
+            "wrong_digest",
+            f"{one['name']} is {found} ({STATEMENT} says {said}). Deliver the file that was meant, "
+            "or leave sha256 and bytes out to have them measured.",
+        )
+    one.update(found)
 
 
 def copy_whole(folder: Path, inbox: Path) -> Path:

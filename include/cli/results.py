@@ -27,6 +27,37 @@ Store = Annotated[
 ]
 Root = Annotated[Path | None, typer.Option("--trust-root", help="instead of the store's")]
 
+Evaluators = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--evaluator", help="holder=public.pem of who may deliver results, may be repeated"
+    ),
+]
+
+
+def public_keys(given: list[str]) -> dict[str, str]:
+    """Public keys in PEM by holder, from `holder=file`."""
+    found: dict[str, str] = {}
+    for one in given:
+        holder, equals, path = one.partition("=")
+        if not equals or not path or holder in found:
+            raise InvalidDocument(f"--evaluator {one!r} (expected holder=file, each holder once).")
+        try:
+            found[holder] = Path(path).read_text(encoding="ascii")
+        except ValueError as error:
+            raise InvalidDocument(f"{path} is no public key (expected PEM).") from error
+    return found
+
+
+@app.command("key")
+def make_key(
+    out: Annotated[Path, typer.Argument(help="where your private key is kept; nobody else's")],
+) -> None:
+    """Make a key for signing results (an existing one is kept); print what the lab needs of it."""
+    from include.adapters.signing import KeyFile
+
+    typer.echo(KeyFile.create(out).pem, nl=False)
+
 
 @app.command()
 def sign(

@@ -19,9 +19,7 @@ from include.rsp import records as r
 from include.rsp.adoption import offices_of
 from include.rsp.canonical import canonical_bytes, digest_bytes, iso
 from include.rsp.delivered import SIGNATURE, STATEMENT, DeliveredResults
-from include.rsp.reading import parse_record
 from include.rsp.suite import Evaluation
-from include.rsp.vocabulary import KeyRole
 from include.wiring import assessment, evaluating
 from tests.support.factories import (
     ADDITION,
@@ -156,21 +154,22 @@ def evaluator_key(root: Path, holder: str = HOLDER) -> KeyFile:
     return KeyFile.create(root / f"{holder}.pem")
 
 
-def trust_with(root: Path, *holders: str, policy: bytes = POLICY_BYTES) -> r.TrustRoot:
+def trust_with(root: Path, *holders: str, at: datetime = START) -> r.TrustRoot:
     """A trust root that knows evaluators, in the place where a `World` finds it."""
     folders = bootstrap.KeyFolders(root)
-    offices = offices_of(read_policy(policy, where="policy"))
-    made = bootstrap.make_trust_root(folders, offices, simulated=True, at=START, users=OFFICE_USERS)
-    keys = [evaluator_key(root, one).entry(KeyRole.EVALUATOR, one) for one in holders]
-    trust = made.model_copy(update={"keys": [*made.keys, *keys]})
-    folders.trust_root.write_bytes(canonical_bytes(trust))
-    again = parse_record(folders.trust_root.read_bytes(), where="trust root")
-    assert isinstance(again, r.TrustRoot)
-    return again
+    offices = offices_of(read_policy(POLICY_BYTES, where="policy"))
+    return bootstrap.make_trust_root(
+        folders, offices, simulated=True, at=at, users=OFFICE_USERS,
+        evaluators={one: evaluator_key(root, one).pem for one in holders},
+    )  # fmt: skip
 
 
 def study_world(
-    root: Path, change: Callable[[dict[str, Any]], None] = with_a_study, **more: Any
+    root: Path,
+    change: Callable[[dict[str, Any]], None] = with_a_study,
+    *,
+    now: datetime = START,
+    **more: Any,
 ) -> World:
     """A world in which people run the load-bearing evaluation, and an institute may deliver."""
 
@@ -178,8 +177,8 @@ def study_world(
         change(plain)
         plain["evaluations"][0]["study"] |= more
 
-    trust_with(root / "keys", HOLDER, "institute-b")
-    return World(root, suite=changed(SUITE_BYTES, both))
+    trust_with(root / "keys", HOLDER, "institute-b", at=now)
+    return World(root, suite=changed(SUITE_BYTES, both), now=now)
 
 
 def waiting_run(world: World) -> tuple[str, JobRequest]:
