@@ -53,23 +53,23 @@ def inbox_of(desk: Desk, assessment_id: str, request: JobRequest, *, folder: Pat
     )
 
 
-def ask_for_results(
-    desk: Desk, assessment_id: str, request: JobRequest, *, folder: Path
-) -> Waiting:
-    """Say in the inbox what is wanted; what to wait for. Harmless to repeat."""
-    inbox = inbox_of(desk, assessment_id, request, folder=folder)
-    inbox.submit(request)
-    return Waiting(str(folder / request.job), inbox.due.timestamp(), [])
-
-
 def collect_delivered(
     desk: Desk, assessment_id: str, request: JobRequest, *, folder: Path
 ) -> EvaluationRun | Waiting:
     """The run of the delivery that counts; what to wait for, if there is none and it is not due.
 
-    Once it is due and nothing good has come, it is a `crashed` run that says what is missing.
+    Says in the inbox what is wanted. Once it is due and nothing good has come, it is a `crashed`
+    run that says what is missing. Harmless to repeat.
+
+    Args:
+        folder: of all inboxes; the request's is named after its job.
+
+    Raises:
+        Refused: the evaluation is no study.
+        StoreUnavailable: the inbox or the store cannot be used.
     """
     inbox = inbox_of(desk, assessment_id, request, folder=folder)
+    inbox.submit(request)
     # as they are before they are read: one that is corrected meanwhile is looked at again
     seen = [fingerprint(one) for one in deliveries(folder / request.job)]
     at = desk.now()

@@ -17,7 +17,7 @@ from include.rsp.canonical import iso
 from include.rsp.reading import parse_record
 from include.rsp.records import TrustRoot
 from include.rsp.vocabulary import KeyRole
-from include.wiring.delivering import ask_for_results
+from include.wiring.delivering import Waiting, collect_delivered
 from tests.support.deliveries import (
     HOLDER,
     TRIAL,
@@ -161,7 +161,8 @@ def waiting(tmp_path: Path) -> tuple[World, Path, str]:
     begun = datetime.now(UTC) - timedelta(minutes=5)
     world = study_world(tmp_path / "lab", as_uplift_trial, now=begun)
     key, request = waiting_run(world)
-    asked = ask_for_results(world.desk, key, request, folder=world.root / "inbox")
+    asked = collect_delivered(world.desk, key, request, folder=world.root / "inbox")
+    assert isinstance(asked, Waiting)
     return world, Path(asked.folder), request.checkpoint
 
 

@@ -20,7 +20,7 @@ from include.rsp.errors import Refused
 from include.rsp.results import EvaluationRun, SampleTable
 from include.rsp.vocabulary import Finding, RedLineStatus, ResultStatus
 from include.wiring import assessment, evaluating
-from include.wiring.delivering import Waiting, ask_for_results, collect_delivered, inbox_of
+from include.wiring.delivering import Waiting, collect_delivered, inbox_of
 from tests.support.deliveries import (
     TRIAL,
     as_uplift_trial,
@@ -64,7 +64,6 @@ def finding_of(world: World, key: str) -> Any:
 
 def test_a_delivery_counts_and_can_rule_a_line_out(world: World) -> None:
     key, request = waiting_run(world)
-    ask_for_results(world.desk, key, request, folder=world.root / "inbox")
     deliver(world, request, "first")
     run = run_of(world, key, request)
     assert run.status is ResultStatus.COMPLETE
@@ -137,7 +136,8 @@ def test_an_aggregate_without_samples_is_kept_and_rules_nothing_out(world: World
 
 def test_what_is_wanted_stands_in_the_inbox_until_something_comes(world: World) -> None:
     key, request = waiting_run(world)
-    waiting = ask_for_results(world.desk, key, request, folder=world.root / "inbox")
+    waiting = collect(world, key, request)
+    assert isinstance(waiting, Waiting)
     inbox = inbox_of(world.desk, key, request, folder=world.root / "inbox")
     wanted = Path(waiting.folder) / "request.json"
     assert JobRequest.model_validate_json(wanted.read_bytes()) == request
@@ -240,9 +240,7 @@ def refusals_of(world: World) -> list[r.Refusal]:
 def test_a_run_of_an_automated_evaluation_is_not_taken_from_people(world: World) -> None:
     key, _ = waiting_run(world)
     with pytest.raises(Refused, match="is run by Redline itself"):
-        ask_for_results(
-            world.desk, key, evaluating.job_request(world.desk, key, "maximum"), folder=world.root
-        )
+        collect(world, key, evaluating.job_request(world.desk, key, "maximum"))
 
 
 # ---- what the notary does not take
