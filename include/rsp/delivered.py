@@ -192,8 +192,8 @@ def mismatches(
         holder: whose key signed it.
 
     It answers only if (1) the evaluation is a study, and the results are of it and of this
-    version; (2) they are of this checkpoint and (3) of this variant; (4) the study takes this
-    engine; (5) the holder of the key is the producer that it names, and may deliver; (6) it began
+    version; (2) they are of this checkpoint and (3) of this variant, from which they were
+    elicited; (4) the study takes this engine; (5) the holder of the key is the producer that it names, and may deliver; (6) it began
     after the checkpoint was there, ended after it began, was signed after it ended, and not in the
     future.
     """
@@ -206,8 +206,11 @@ def mismatches(
         problems.append(f"results of {got} (expected {wanted})")
     if stated.checkpoint != checkpoint:  # (2)
         problems.append(f"results of checkpoint {stated.checkpoint} (expected {checkpoint})")
+    elicited = stated.elicitation.variant
     if stated.variant != variant:  # (3)
         problems.append(f"results of the variant {stated.variant!r} (expected {variant!r})")
+    elif elicited not in (None, variant):
+        problems.append(f"elicited from the variant {elicited!r} (expected {variant!r})")
     if stated.engine not in study.formats:  # (4)
         problems.append(f"results by {stated.engine} (expected one of {study.formats})")
     problems += _problems_with_producer(stated, study.producers, holder)  # (5)

@@ -193,3 +193,19 @@ def test_results_that_are_not_wanted_are_said_to_be(
                      "--store", world.root / "store")  # fmt: skip
     assert code == 1
     assert "NOT WANTED: results of checkpoint" in said
+
+
+def test_the_example_in_the_docs_is_signed_and_checked(tmp_path: Path, rsp: Rsp) -> None:
+    key, root = keys_and_store(tmp_path, rsp)
+    text = (Path(__file__).resolve().parents[3] / "docs" / "importing-results.md").read_text()
+    table, said = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("csv", "json"))
+    folder = tmp_path / "example"
+    folder.mkdir()
+    (folder / "trial.csv").write_text(table)
+    (folder / "protocol.pdf").write_bytes(b"protocol")
+    (folder / "delivery.json").write_text(said)
+    assert rsp("results", "sign", folder, "--key", key)[0] == 0
+    code, got = rsp("results", "check", folder, "--trust-root", root)
+    assert code == 0, got
+    assert "3, 1 with errors" in got
+    assert "control: 2, treatment: 1" in got

@@ -44,6 +44,7 @@ def test_a_delivery_that_is_what_was_asked_for_answers() -> None:
         ({"evaluation_version": "2"}, "results of two-digit-addition@2"),
         ({"checkpoint": OTHER}, f"results of checkpoint {CHECKPOINT} (expected {OTHER})"),
         ({"variant": "helpful-only"}, "results of the variant 'final' (expected 'helpful-only')"),
+        ({"elicitation": {"variant": "small"}}, "elicited from the variant 'small'"),
         ({"holder": "institute-b"}, "signed by institute-b (expected institute-a, as it says)"),
         ({"checkpoint_at": START + 2 * MINUTE}, "before the checkpoint was there"),
         ({"finished_at": START.isoformat()}, "before it began"),

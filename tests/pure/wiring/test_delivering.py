@@ -374,3 +374,17 @@ def test_a_worker_may_refuse_results_in_its_own_name_and_nothing_else(world: Wor
         digest = write_record(world.store, record)
         world.notary.step()
         assert (digest in world.state.records) is chained
+
+
+def test_verification_finds_samples_that_do_not_follow_from_the_files(world: World) -> None:
+    key, request = waiting_run(world)
+    deliver(world, request, "first")
+    forged = other_samples(world, run_of(world, key, request))
+    record = r.ResultSet(
+        at=world.now, by="test", stamp=world.desk.stamp, assessment_id=key,
+        plan=world.desk.plan_of(key), run=forged,
+    )  # fmt: skip
+    world.notary._append(record)  # a notary that was taken over
+    assert any(
+        "do not follow from the files" in one.what for one in verify_store(world.store).problems
+    )
