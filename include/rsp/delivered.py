@@ -193,9 +193,9 @@ def mismatches(
 
     It answers only if (1) the evaluation is a study, and the results are of it and of this
     version; (2) they are of this checkpoint and (3) of this variant, from which they were
-    elicited; (4) the study takes this engine; (5) the holder of the key is the producer that it names, and may deliver; (6) it began
-    after the checkpoint was there, ended after it began, was signed after it ended, and not in the
-    future.
+    elicited; (4) the study takes this engine; (5) the holder of the key is the producer that it
+    names, and may deliver; (6) it began after the checkpoint was there, ended after it began, was
+    signed after it ended, and not in the future.
     """
     study, problems = evaluation.study, []
     got = f"{stated.evaluation}@{stated.evaluation_version}"
