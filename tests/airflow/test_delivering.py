@@ -28,13 +28,9 @@ from tests.support.world import RUN
 pytestmark = pytest.mark.airflow
 
 
-def world_of(root: Path, *, due_days: float) -> LoopingWorld:
-    def change(plain: dict[str, Any]) -> None:
-        with_a_study(plain)
-        plain["evaluations"][0]["study"]["due_days"] = due_days
-
+def world_of(root: Path) -> LoopingWorld:
     trust_with(root / "keys", HOLDER, at=datetime.now(UTC))
-    return LoopingWorld(root, suite=changed(SUITE_BYTES, change))
+    return LoopingWorld(root, suite=changed(SUITE_BYTES, with_a_study))
 
 
 @pytest.fixture
@@ -75,7 +71,7 @@ def institute(world: LoopingWorld) -> None:
 
 
 def test_it_waits_past_a_bad_delivery_for_a_good_one(bag: Any, pointed: Path) -> None:
-    world = world_of(pointed, due_days=1)
+    world = world_of(pointed)
     with world.notary_running():
         thread = threading.Thread(target=institute, args=(world,), daemon=True)
         thread.start()
@@ -88,14 +84,3 @@ def test_it_waits_past_a_bad_delivery_for_a_good_one(bag: Any, pointed: Path) ->
     assert [one.code for one in world.of_kind(r.Refusal)] == ["wrong_results"]
     (verdict,) = world.of_kind(r.Verdict)
     assert verdict.decision.red_lines[0].status is RedLineStatus.RULED_OUT
-
-
-def test_when_nothing_comes_the_verdict_rules_nothing_out(bag: Any, pointed: Path) -> None:
-    world = world_of(pointed, due_days=1e-6)
-    with world.notary_running():
-        assess(bag, world)
-    (run,) = [one.run for one in world.of_kind(r.ResultSet) if one.run.evaluation == ADDITION]
-    assert run.status is ResultStatus.CRASHED
-    assert run.problem.startswith("no results were delivered by")
-    (verdict,) = world.of_kind(r.Verdict)
-    assert verdict.decision.red_lines[0].status is RedLineStatus.NOT_RULED_OUT
