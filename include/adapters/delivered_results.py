@@ -1,7 +1,7 @@
 """Evaluations that people run: an inbox in which their signed results are waited for.
 
 `<inbox>/<job>/<delivery>/` holds a delivery; the job's name follows from the plan, as that of every
-evaluation does. Who delivers finds what is wanted in `<inbox>/<job>/request.json`.
+evaluation does. Who delivers finds what is wanted in `<inbox>/<job>/wanted.json`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from include.adapters.awaited_results import Awaited, run_of, samples_name
 from include.adapters.delivered_files import ReadResults
+from include.adapters.delivered_run import accept, run_of, samples_name
 from include.adapters.delivery_folder import SignedResults, is_ready, read_delivery
-from include.adapters.evaluation import REQUEST, JobRequest, JobState, JobStatus, crashed
+from include.adapters.evaluation import JobRequest, JobState, JobStatus, crashed
 from include.adapters.store import Store, put_blob
 from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.delivered import FILE_NAME, SIGNATURE, STATEMENT
 from include.rsp.errors import DomainError, Refused, StoreUnavailable
 from include.rsp.records import TrustRoot
 from include.rsp.results import BlobRef, EvaluationRun
+from include.rsp.wanted_results import WANTED, WantedResults, wanted_results
 
 log = logging.getLogger("redline.deliveries")
 MOST_DELIVERIES = 50
@@ -59,14 +60,30 @@ class Found:
 class Inbox:
     """Where people run the evaluations: an `Evaluator` whose jobs end when results arrive.
 
-    `trust` names whose signatures count, `checkpoint_at` when the checkpoint was there, `due` when
-    the wait for it ends.
+    `trust` names whose signatures count, `checkpoint_at` when the checkpoint was there, and
+    `planned_at` when the wait began.
     """
 
     folder: Path
     trust: TrustRoot | None
     checkpoint_at: datetime
-    due: datetime
+    planned_at: datetime
+
+    def wanted(self, request: JobRequest) -> WantedResults:
+        """What is waited for.
+
+        Raises:
+            Refused: it is no study.
+        """
+        return wanted_results(
+            request.evaluation,
+            job=request.job,
+            run=request.run,
+            checkpoint=request.checkpoint,
+            checkpoint_at=self.checkpoint_at,
+            variant=request.variant,
+            planned_at=self.planned_at,
+        )
 
     def submit(self, request: JobRequest) -> str:
         """Say in the inbox what is wanted; harmless to repeat.
@@ -75,20 +92,20 @@ class Inbox:
             Refused: it is no study.
             StoreUnavailable: the inbox cannot be written.
         """
-        _ = Awaited.by(request, self.checkpoint_at).study
+        wanted = self.wanted(request)
         folder = self.folder / request.job
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            beside = folder / f".{REQUEST}"
-            beside.write_bytes(canonical_bytes(request))
-            beside.replace(folder / REQUEST)
+            beside = folder / f".{WANTED}"
+            beside.write_bytes(canonical_bytes(wanted))
+            beside.replace(folder / WANTED)
         except OSError as error:
             raise StoreUnavailable(f"Could not ask for results in {folder}: {error}") from error
         return request.job
 
     def poll(self, job: str) -> JobStatus:
         """`finished` once a delivery has arrived whole, whether it is a good one or not."""
-        if not (self.folder / job / REQUEST).exists():
+        if not (self.folder / job / WANTED).exists():
             return JobStatus(JobState.ABSENT)
         ready = any(is_ready(one) for one in deliveries(self.folder / job))
         return JobStatus(JobState.FINISHED if ready else JobState.RUNNING, attempts=1)
@@ -98,7 +115,7 @@ class Inbox:
 
     def look(self, request: JobRequest, *, at: datetime) -> Found:
         """Read and check everything that lies there. A bad delivery keeps no good one away."""
-        awaited = Awaited.by(request, self.checkpoint_at)
+        wanted = self.wanted(request)
         found = Found([], {}, [])
         for folder in deliveries(self.folder / request.job):
             if not is_ready(folder):
@@ -107,7 +124,7 @@ class Inbox:
             try:
                 _check_name(folder)
                 results = read_delivery(folder, self.trust)
-                read = awaited.accept(results.signed, results.files, at=at)
+                read = accept(wanted, results.signed, results.files, at=at)
                 found.valid.append(Valid(results, read))
             except DomainError as error:
                 log.warning("delivery %a for %s is refused: %s", folder.name, request.job, error)
@@ -119,17 +136,9 @@ class Inbox:
         """The run of the delivery that counts, or a `crashed` one that says what is missing."""
         found = self.look(request, at=at)
         if found.valid:
-            return bring_in(Awaited.by(request, self.checkpoint_at), found, store)
-        return crashed(request, self.nothing(found), at=at, attempts=1)
-
-    def nothing(self, found: Found) -> str:
-        """Why there is no result."""
-        said = [f"{name!r} is refused: {error}" for name, error in sorted(found.refused.items())]
-        said += [f"{name!r} did not arrive whole" for name in sorted(found.unready)]
-        first = "; ".join(said[:3]) + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
-        return f"no results were delivered by {self.due:%Y-%m-%d %H:%M} UTC" + (
-            f" ({first})" if said else ""
-        )
+            return bring_in(self.wanted(request), found, store)
+        problem = nothing_came(self.wanted(request), found)
+        return crashed(request, problem, at=at, attempts=1)
 
 
 def deliveries(folder: Path) -> list[Path]:
@@ -147,6 +156,16 @@ def deliveries(folder: Path) -> list[Path]:
     return found[:MOST_DELIVERIES]
 
 
+def nothing_came(wanted: WantedResults, found: Found) -> str:
+    """Why there is no result."""
+    said = [f"{name!r} is refused: {error}" for name, error in sorted(found.refused.items())]
+    said += [f"{name!r} did not arrive whole" for name in sorted(found.unready)]
+    first = "; ".join(said[:3]) + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
+    return f"no results were delivered by {wanted.due:%Y-%m-%d %H:%M} UTC" + (
+        f" ({first})" if said else ""
+    )
+
+
 def _check_name(folder: Path) -> None:
     if not FILE_NAME.fullmatch(folder.name):
         raise Refused(
@@ -156,20 +175,20 @@ def _check_name(folder: Path) -> None:
         )
 
 
-def bring_in(awaited: Awaited, found: Found, store: Store) -> EvaluationRun:
+def bring_in(wanted: WantedResults, found: Found, store: Store) -> EvaluationRun:
     """Keep every valid delivery in the store; the run of the first one."""
     first, *others = found.valid
     kept = [ref for other in others for ref in _keep(store, other.results, prefix=True)]
     refs = _keep(store, first.results)
     samples = None
     if first.read.table is not None:
-        samples = put_blob(store, first.read.table, name=samples_name(awaited, first.read.table))
+        samples = put_blob(store, first.read.table, name=samples_name(wanted, first.read.table))
     for other in others:
         log.warning(
             "delivery %r for %s is kept and not counted: %r was signed first",
-            other.results.name, awaited.job, first.results.name,
+            other.results.name, wanted.job, first.results.name,
         )  # fmt: skip
-    return run_of(awaited, first.results.signed, refs, samples, others=kept)
+    return run_of(wanted, first.results.signed, refs, samples, others=kept)
 
 
 def _keep(store: Store, results: SignedResults, *, prefix: bool = False) -> list[BlobRef]:

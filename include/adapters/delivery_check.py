@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from include.adapters.awaited_results import Awaited, run_of, samples_name
 from include.adapters.delivered_files import say_the_same
+from include.adapters.delivered_run import accept, run_of, samples_name
 from include.adapters.delivery_signature import verify_statement
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
@@ -14,6 +14,7 @@ from include.rsp.results import BlobRef
 from include.rsp.state import LedgerState
 from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import ResultStatus
+from include.rsp.wanted_results import WantedResults, wanted_results
 
 
 def check_delivered(
@@ -39,7 +40,7 @@ def check_delivered(
     if run.delivered is None:
         _check_none(state, record, evaluation)  # (1)
         return
-    awaited = _awaited(state, record, evaluation, planned)
+    wanted = _wanted(state, record, evaluation, planned)
     delivered = run.delivered
     signed = verify_statement(  # (2)
         get_blob(store, delivered.statement.blob), delivered.envelope, state.trust
@@ -50,7 +51,7 @@ def check_delivered(
     if delivered.files != listed:  # (3)
         raise Refused("other_files", "The run names other files than its signed statement lists.")
     files = {one.name: get_blob(store, one.blob) for one in listed}
-    table = awaited.accept(signed, files, at=record.at).table  # (1), (4)
+    table = accept(wanted, signed, files, at=record.at).table  # (1), (4)
     claimed = get_blob(store, run.samples.blob) if run.samples else None
     if not say_the_same(claimed, table):  # (5)
         raise Refused(
@@ -60,8 +61,8 @@ def check_delivered(
         )
     samples = None
     if run.samples is not None and claimed is not None:
-        samples = run.samples.model_copy(update={"name": samples_name(awaited, claimed)})
-    if run_of(awaited, signed, listed, samples, others=delivered.others) != run:  # (6)
+        samples = run.samples.model_copy(update={"name": samples_name(wanted, claimed)})
+    if run_of(wanted, signed, listed, samples, others=delivered.others) != run:  # (6)
         raise Refused(
             "not_derivable",
             f"The run {run.key} says something else than {short(delivered.statement.blob)}, which "
@@ -88,16 +89,17 @@ def _check_none(state: LedgerState, record: r.ResultSet, evaluation: Evaluation)
         )
 
 
-def _awaited(
+def _wanted(
     state: LedgerState, record: r.ResultSet, evaluation: Evaluation, planned: PlannedRun
-) -> Awaited:
+) -> WantedResults:
     """What the counted plan waits for; the job's name follows from it."""
     _, checkpoint = state.checkpoint_of(record.assessment_id)
-    return Awaited(
+    return wanted_results(
+        evaluation,
         job=f"{planned.name}-{short(record.plan.record)}",
         run=planned.name,
-        evaluation=evaluation,
         checkpoint=checkpoint.digest,
         checkpoint_at=checkpoint.manifest.created_at,
         variant=planned.variant or checkpoint.manifest.variants[0].name,
+        planned_at=state.expect(record.plan.record, r.Plan).at,
     )

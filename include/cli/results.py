@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from include.adapters.delivery_folder import SignedResults
     from include.rsp.records import TrustRoot
     from include.rsp.results import Sample
-    from include.rsp.suite import Evaluation
 
 app = typer.Typer(help="Results that people deliver: sign, check, deliver.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(help="holds delivery.json and the files that it lists")]
@@ -87,23 +86,29 @@ def sign(
 @app.command()
 def check(
     folder: Folder,
-    request: Annotated[
-        Path | None, typer.Option(help="request.json of the inbox: also whether it is wanted")
+    wanted: Annotated[
+        Path | None, typer.Option(help="wanted.json of the inbox: also whether it is that")
     ] = None,
-    scorer: Annotated[
-        str | None, typer.Option(help="whose score counts; --request says it")
-    ] = None,
+    scorer: Annotated[str | None, typer.Option(help="whose score counts; --wanted says it")] = None,
     store: Store = PLACE,
     trust_root: Root = None,
 ) -> None:
-    """Verify a signed delivery and say what is in it. Exit 0: it reads and is signed, 3: not."""
+    """Verify a signed delivery and say what is in it. Exit 1: it is not wanted, 3: not sound."""
+    from include.adapters.delivered_files import read_results
     from include.adapters.delivery_folder import read_delivery
+    from include.rsp.study import HumanStudy
+    from include.rsp.wanted_results import WantedResults, mismatches
 
     results = read_delivery(folder, _trusted(store, trust_root))
-    evaluation = _wanted(request)
-    read = _read(results, evaluation, scorer)
+    asked = WantedResults.model_validate_json(wanted.read_bytes()) if wanted else None
+    engine = results.stated.engine
+    study = HumanStudy(formats=[engine], due_days=1, scorer=scorer, instructions="none")
+    read = read_results(results.stated, asked.study if asked else study, results.files)
     _print(results, read)
-    problems = _problems(results, evaluation, request)
+    signed, now = results.signed, datetime.now(UTC)
+    problems = [] if asked is None else mismatches(
+        signed.stated, asked, holder=signed.key.holder, signed_at=signed.signed_at, at=now
+    )  # fmt: skip
     for one in problems:
         typer.echo(f"NOT WANTED: {one}")
     if problems:
@@ -121,48 +126,6 @@ def _trusted(store: str, trust_root: Path | None) -> TrustRoot | None:
     if not isinstance(root, TrustRoot):
         raise InvalidDocument(f"{trust_root} holds a {root.kind} (expected a trust root).")
     return root
-
-
-def _wanted(request: Path | None) -> Evaluation | None:
-    from include.adapters.evaluation import JobRequest
-
-    if request is None:
-        return None
-    return JobRequest.model_validate_json(request.read_bytes()).evaluation
-
-
-def _read(results: SignedResults, evaluation: Evaluation | None, scorer: str | None) -> ReadResults:
-    from include.adapters.delivered_files import read_results
-    from include.rsp.study import HumanStudy
-
-    study = evaluation.study if evaluation else None
-    study = study or HumanStudy(
-        formats=[results.stated.engine], due_days=1, scorer=scorer, instructions="none"
-    )
-    return read_results(results.stated, study, results.files)
-
-
-def _problems(
-    results: SignedResults, evaluation: Evaluation | None, request: Path | None
-) -> list[str]:
-    """Why it does not answer the request, as far as a producer can tell."""
-    from include.adapters.evaluation import JobRequest
-    from include.rsp.delivered import mismatches
-
-    if evaluation is None or request is None:
-        return []
-    asked = JobRequest.model_validate_json(request.read_bytes())
-    signed = results.signed
-    return mismatches(
-        results.stated,
-        evaluation,
-        variant=asked.variant,
-        checkpoint=asked.checkpoint,
-        checkpoint_at=results.stated.started_at,  # the request does not say when it was made
-        holder=signed.key.holder,
-        signed_at=signed.signed_at,
-        at=datetime.now(UTC),
-    )
 
 
 def _print(results: SignedResults, read: ReadResults) -> None:
@@ -199,15 +162,15 @@ def _size(samples: list[Sample], group: str) -> int:
 @app.command()
 def deliver(
     folder: Folder,
-    to: Annotated[Path, typer.Option(help="the job's inbox: where its request.json lies")],
+    to: Annotated[Path, typer.Option(help="the job's inbox: where its wanted.json lies")],
 ) -> None:
     """Copy a signed delivery into an inbox; it appears there whole or not at all."""
     from include.adapters.delivery_folder import copy_whole, is_ready
-    from include.adapters.evaluation import REQUEST
+    from include.rsp.wanted_results import WANTED
 
-    if not (to / REQUEST).is_file():
+    if not (to / WANTED).is_file():
         raise InvalidDocument(
-            f"{to} holds no {REQUEST}: nothing is waited for there (expected the folder that the "
+            f"{to} holds no {WANTED}: nothing is waited for there (expected the folder that the "
             "task names in its log)."
         )
     if not is_ready(folder):

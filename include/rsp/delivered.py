@@ -1,4 +1,4 @@
-"""Results that people deliver: what they state of them, and when that answers a planned run.
+"""Results that people deliver: what they state of them, and whether their files agree with it.
 
 A trial with people, a red-team session, an institute's own evaluation: what makes their results
 evidence is that somebody known says which checkpoint they are of, and signs it.
@@ -7,8 +7,7 @@ evidence is that somebody known says which checkpoint they are of, and signs it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -17,10 +16,8 @@ from pydantic import Field, model_validator
 from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.clause import refuse_doubles
 from include.rsp.elicitation import Elicitation
-from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.results import Conditions, Sample
 from include.rsp.study import DeliveryFormat
-from include.rsp.suite import Evaluation
 
 STATEMENT, SIGNATURE = "delivery.json", "delivery.dsse.json"
 """The statement and its signature, in the delivery's folder."""
@@ -172,75 +169,6 @@ class Imported(Document):
     started_at: Moment | None = None
     finished_at: Moment | None = None
     notes: list[str] = Field(default_factory=list)
-
-
-def mismatches(
-    stated: DeliveredResults,
-    evaluation: Evaluation,
-    *,
-    variant: str,
-    checkpoint: Digest,
-    checkpoint_at: datetime,
-    holder: str,
-    signed_at: datetime,
-    at: datetime,
-) -> list[str]:
-    """What keeps a delivery from answering a planned run; empty when nothing does.
-
-    Args:
-        variant: the planned one.
-        holder: whose key signed it.
-
-    It answers only if (1) the evaluation is a study, and the results are of it and of this
-    version; (2) they are of this checkpoint and (3) of this variant, from which they were
-    elicited; (4) the study takes this engine; (5) the holder of the key is the producer that it
-    names, and may deliver; (6) it began after the checkpoint was there, ended after it began, was
-    signed after it ended, and not in the future.
-    """
-    study, problems = evaluation.study, []
-    got = f"{stated.evaluation}@{stated.evaluation_version}"
-    wanted = f"{evaluation.id}@{evaluation.version}"
-    if study is None:  # (1)
-        return [f"{evaluation.id} is run by Redline itself (expected a study, for results to come)"]
-    if got != wanted:
-        problems.append(f"results of {got} (expected {wanted})")
-    if stated.checkpoint != checkpoint:  # (2)
-        problems.append(f"results of checkpoint {stated.checkpoint} (expected {checkpoint})")
-    elicited = stated.elicitation.variant
-    if stated.variant != variant:  # (3)
-        problems.append(f"results of the variant {stated.variant!r} (expected {variant!r})")
-    elif elicited not in (None, variant):
-        problems.append(f"elicited from the variant {elicited!r} (expected {variant!r})")
-    if stated.engine not in study.formats:  # (4)
-        problems.append(f"results by {stated.engine} (expected one of {study.formats})")
-    problems += _problems_with_producer(stated, study.producers, holder)  # (5)
-    return problems + _problems_with_times(stated, checkpoint_at, signed_at, at)  # (6)
-
-
-def _problems_with_producer(
-    stated: DeliveredResults, allowed: Sequence[str], holder: str
-) -> list[str]:
-    problems = []
-    if stated.producer.holder != holder:
-        problems.append(f"signed by {holder} (expected {stated.producer.holder}, as it says)")
-    if allowed and holder not in allowed:
-        problems.append(f"signed by {holder} (expected one of {sorted(allowed)}, by the suite)")
-    return problems
-
-
-def _problems_with_times(
-    stated: DeliveredResults, checkpoint_at: datetime, signed_at: datetime, at: datetime
-) -> list[str]:
-    begun, ended = stated.started_at, stated.finished_at
-    if begun < checkpoint_at - CLOCK_TOLERANCE:
-        return [f"begun at {begun:%Y-%m-%d %H:%M:%S}, before the checkpoint was there"]
-    if ended < begun:
-        return [f"ended at {ended:%Y-%m-%d %H:%M:%S}, before it began"]
-    if signed_at < ended - CLOCK_TOLERANCE:
-        return [f"signed at {signed_at:%Y-%m-%d %H:%M:%S}, before it ended"]
-    if signed_at > at + CLOCK_TOLERANCE:
-        return [f"signed at {signed_at:%Y-%m-%d %H:%M:%S}, in the future"]
-    return []
 
 
 def contradictions(stated: DeliveredResults, found: Imported) -> list[str]:

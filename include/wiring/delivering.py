@@ -11,12 +11,16 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.adapters.awaited_results import Awaited
-from include.adapters.delivered_results import Found, Inbox, bring_in, deliveries
+from include.adapters.delivered_results import (
+    Found,
+    Inbox,
+    bring_in,
+    deliveries,
+    nothing_came,
+)
 from include.adapters.delivery_folder import fingerprint
 from include.adapters.evaluation import JobRequest, crashed
 from include.rsp import records as r
-from include.rsp.errors import Refused
 from include.rsp.results import EvaluationRun
 from include.wiring.desk import Desk
 
@@ -36,12 +40,8 @@ def inbox_of(desk: Desk, assessment_id: str, request: JobRequest, *, folder: Pat
     """The inbox in which the results of a planned run are waited for.
 
     Raises:
-        Refused: the evaluation is no study.
+        UnknownReference: it has no plan yet.
     """
-    if request.evaluation.study is None:
-        raise Refused(
-            "no_study", f"{request.evaluation.id} is run by Redline itself, not delivered."
-        )
     state = desk.state
     plan = state.expect(desk.plan_of(assessment_id).record, r.Plan)
     _, checkpoint = state.checkpoint_of(assessment_id)
@@ -49,7 +49,7 @@ def inbox_of(desk: Desk, assessment_id: str, request: JobRequest, *, folder: Pat
         folder=folder,
         trust=state.trust,
         checkpoint_at=checkpoint.manifest.created_at,
-        due=request.evaluation.study.due(plan.at),
+        planned_at=plan.at,
     )
 
 
@@ -69,6 +69,7 @@ def collect_delivered(
         StoreUnavailable: the inbox or the store cannot be used.
     """
     inbox = inbox_of(desk, assessment_id, request, folder=folder)
+    wanted = inbox.wanted(request)
     inbox.submit(request)
     # as they are before they are read: one that is corrected meanwhile is looked at again
     seen = [fingerprint(one) for one in deliveries(folder / request.job)]
@@ -76,8 +77,7 @@ def collect_delivered(
     found = inbox.look(request, at=at)
     _record_refusals(desk, request.job, found)
     if found.valid:
-        awaited = Awaited.by(request, inbox.checkpoint_at)
-        run = bring_in(awaited, found, desk.store)
+        run = bring_in(wanted, found, desk.store)
         if run.delivered:
             log.info(
                 "%s: delivered by %s (%s), signed at %s",
@@ -85,16 +85,16 @@ def collect_delivered(
                 run.delivered.signed_at,
             )  # fmt: skip
         return run
-    if at >= inbox.due:
-        problem = inbox.nothing(found)
+    if at >= wanted.due:
+        problem = nothing_came(wanted, found)
         log.warning("%s: %s", request.run, problem)
         return crashed(request, problem, at=at, attempts=1)
     log.info(
         "%s: waiting for results until %s; refused: %s, incomplete: %s",
-        request.run, inbox.due, sorted(found.refused), found.unready,
+        request.run, wanted.due, sorted(found.refused), found.unready,
     )  # fmt: skip
     known = [one for one in seen if one.rsplit(":", 1)[0] in found.refused]
-    return Waiting(str(folder / request.job), inbox.due.timestamp(), known)
+    return Waiting(str(folder / request.job), wanted.due.timestamp(), known)
 
 
 def _record_refusals(desk: Desk, job: str, found: Found) -> None:

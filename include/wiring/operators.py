@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferred
 
 from include.wiring import steps
 from include.wiring.defaults import RecordLink
@@ -91,15 +92,14 @@ class EvaluateOperator(BaseOperator):
 
         folder = Settings.from_environment().inbox
         found = delivering.collect_delivered(desk, self.assessment_id, request, folder=folder)
-        if isinstance(found, delivering.Waiting):
-            self.defer(
-                trigger=DeliveryTrigger(folder=found.folder, until=found.until, seen=found.seen),
-                method_name="resume",
-            )
-        record = evaluating.count(desk, self.assessment_id, found)
-        digest = digest_of(record)
-        steps.show(digest)
-        return digest
+        if not isinstance(found, delivering.Waiting):
+            digest = digest_of(evaluating.count(desk, self.assessment_id, found))
+            steps.show(digest)
+            return digest
+        raise TaskDeferred(
+            trigger=DeliveryTrigger(folder=found.folder, until=found.until, seen=found.seen),
+            method_name="resume",
+        )
 
 
 class WaitForApprovals(BaseOperator):

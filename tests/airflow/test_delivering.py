@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from include.adapters.evaluation import JobRequest
 from include.rsp import records as r
 from include.rsp.canonical import iso
 from include.rsp.vocabulary import OccasionKind, RedLineStatus, ResultStatus
+from include.rsp.wanted_results import WantedResults
 from include.wiring import delivery_trigger, registration
 from tests.support.airflow_world import LoopingWorld, states
 from tests.support.deliveries import (
@@ -56,13 +56,13 @@ def assess(bag: Any, world: LoopingWorld) -> Any:
 def institute(world: LoopingWorld) -> None:
     """Delivers once it is asked: first for another variant, then, when that is refused, well."""
     inbox = world.root / "inbox"
-    (path,) = world.wait(lambda: list(inbox.glob("*/request.json")), 60)
-    request = JobRequest.model_validate_json(path.read_bytes())
+    (path,) = world.wait(lambda: list(inbox.glob("*/wanted.json")), 60)
+    wanted = WantedResults.model_validate_json(path.read_bytes())
     for name, variant in (("bad", "helpful-only"), ("good", "final")):
         now = datetime.now(UTC)
         beside = world.root / name
         write_delivery(
-            beside, evaluator_key(world.root / "keys"), checkpoint=request.checkpoint,
+            beside, evaluator_key(world.root / "keys"), checkpoint=wanted.checkpoint,
             variant=variant, started_at=iso(now), finished_at=iso(now), signed_at=now,
         )  # fmt: skip
         beside.rename(path.parent / name)

@@ -174,7 +174,7 @@ def test_a_signed_delivery_is_checked_against_the_request_and_delivered(
     key = world.root / "keys" / f"{HOLDER}.pem"
     assert rsp("results", "deliver", draft, "--to", inbox)[0] == 3  # not signed
     rsp("results", "sign", draft, "--key", key)
-    wanted = ["--request", inbox / "request.json", "--store", world.root / "store"]
+    wanted = ["--wanted", inbox / "wanted.json", "--store", world.root / "store"]
     code, said = rsp("results", "check", draft, *wanted)
     assert code == 0, said
     code, said = rsp("results", "deliver", draft, "--to", inbox)
@@ -189,7 +189,7 @@ def test_results_that_are_not_wanted_are_said_to_be(
 ) -> None:
     world, inbox, _ = waiting
     rsp("results", "sign", draft, "--key", world.root / "keys" / f"{HOLDER}.pem")
-    code, said = rsp("results", "check", draft, "--request", inbox / "request.json",
+    code, said = rsp("results", "check", draft, "--wanted", inbox / "wanted.json",
                      "--store", world.root / "store")  # fmt: skip
     assert code == 1
     assert "NOT WANTED: results of checkpoint" in said

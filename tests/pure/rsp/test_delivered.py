@@ -14,9 +14,10 @@ from include.rsp.delivered import (
     DeliveredFile,
     Imported,
     contradictions,
-    mismatches,
 )
+from include.rsp.errors import Refused
 from include.rsp.suite import Evaluation
+from include.rsp.wanted_results import mismatches, wanted_results
 from tests.support.deliveries import COLUMNS, HOLDER, shares_csv, stated, study
 from tests.support.factories import ADDITION, CHECKPOINT, START, toy_suite
 
@@ -25,12 +26,17 @@ MINUTE = timedelta(minutes=1)
 
 
 def found(evaluation: Evaluation | None = None, /, **more: Any) -> list[str]:
-    arguments: dict[str, Any] = {
-        "variant": "final", "checkpoint": CHECKPOINT, "checkpoint_at": START, "holder": HOLDER,
-        "signed_at": START + 3 * MINUTE, "at": START + 4 * MINUTE,
+    planned: dict[str, Any] = {
+        "job": "j", "run": "r", "variant": "final", "checkpoint": CHECKPOINT,
+        "checkpoint_at": START, "planned_at": START,
     }  # fmt: skip
-    given = {name: more.pop(name) for name in list(more) if name in arguments}
-    return mismatches(stated(**more), evaluation or study(), **arguments | given)
+    signed: dict[str, Any] = {
+        "holder": HOLDER, "signed_at": START + 3 * MINUTE, "at": START + 4 * MINUTE,
+    }  # fmt: skip
+    wanted = more.pop("wanted", {})
+    also = {name: more.pop(name) for name in list(more) if name in signed}
+    asked = wanted_results(evaluation or study(), **planned | wanted)
+    return mismatches(stated(**more), asked, **signed | also)
 
 
 def test_a_delivery_that_is_what_was_asked_for_answers() -> None:
@@ -42,11 +48,11 @@ def test_a_delivery_that_is_what_was_asked_for_answers() -> None:
     [
         ({"evaluation": "maximum"}, "results of maximum@1 (expected two-digit-addition@1)"),
         ({"evaluation_version": "2"}, "results of two-digit-addition@2"),
-        ({"checkpoint": OTHER}, f"results of checkpoint {CHECKPOINT} (expected {OTHER})"),
-        ({"variant": "helpful-only"}, "results of the variant 'final' (expected 'helpful-only')"),
+        ({"checkpoint": OTHER}, f"results of checkpoint {OTHER} (expected {CHECKPOINT})"),
+        ({"variant": "small"}, "results of the variant 'small' (expected 'final')"),
         ({"elicitation": {"variant": "small"}}, "elicited from the variant 'small'"),
         ({"holder": "institute-b"}, "signed by institute-b (expected institute-a, as it says)"),
-        ({"checkpoint_at": START + 2 * MINUTE}, "before the checkpoint was there"),
+        ({"wanted": {"checkpoint_at": START + 2 * MINUTE}}, "before the checkpoint was there"),
         ({"finished_at": START.isoformat()}, "before it began"),
         ({"signed_at": START + MINUTE}, "before it ended"),
         ({"at": START + 2 * MINUTE}, "in the future"),
@@ -66,8 +72,8 @@ def test_an_engine_or_a_holder_that_the_suite_does_not_take_is_refused() -> None
 
 
 def test_results_of_an_evaluation_that_redline_runs_are_not_taken_from_others() -> None:
-    (problem,) = found(toy_suite().evaluation(ADDITION))
-    assert "is run by Redline itself" in problem
+    with pytest.raises(Refused, match="is run by Redline itself"):
+        found(toy_suite().evaluation(ADDITION))
 
 
 def test_every_mismatch_is_said() -> None:

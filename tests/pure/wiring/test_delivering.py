@@ -19,6 +19,7 @@ from include.rsp.canonical import canonical_bytes, digest_bytes
 from include.rsp.errors import Refused
 from include.rsp.results import EvaluationRun, SampleTable
 from include.rsp.vocabulary import Finding, RedLineStatus, ResultStatus
+from include.rsp.wanted_results import WantedResults
 from include.wiring import assessment, evaluating
 from include.wiring.delivering import Waiting, collect_delivered, inbox_of
 from tests.support.deliveries import (
@@ -139,8 +140,10 @@ def test_what_is_wanted_stands_in_the_inbox_until_something_comes(world: World) 
     waiting = collect(world, key, request)
     assert isinstance(waiting, Waiting)
     inbox = inbox_of(world.desk, key, request, folder=world.root / "inbox")
-    wanted = Path(waiting.folder) / "request.json"
-    assert JobRequest.model_validate_json(wanted.read_bytes()) == request
+    wanted = (Path(waiting.folder) / "wanted.json").read_bytes()
+    assert WantedResults.model_validate_json(wanted) == inbox.wanted(request)
+    assert b"rule_out" not in wanted  # nobody who makes the scores is told the limit
+    assert request.weights.encode() not in wanted
     assert inbox.poll(request.job).state is JobState.RUNNING
     assert collect(world, key, request) == waiting
     deliver(world, request, "first")
