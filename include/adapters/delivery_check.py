@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from include.adapters.delivered_files import say_the_same
 from include.adapters.delivered_run import accept, run_of, samples_name
-from include.adapters.delivery_signature import verify_statement
+from include.adapters.delivery_signature import SignedStatement, verify_statement
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.canonical import short
 from include.rsp.errors import Refused
 from include.rsp.evaluation_plan import PlannedRun
-from include.rsp.results import BlobRef
+from include.rsp.results import BlobRef, EvaluationRun
 from include.rsp.state import LedgerState
 from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import ResultStatus
@@ -52,21 +52,34 @@ def check_delivered(
         raise Refused("other_files", "The run names other files than its signed statement lists.")
     files = {one.name: get_blob(store, one.blob) for one in listed}
     table = accept(wanted, signed, files, at=record.at).table  # (1), (4)
+    _check_run(store, run, wanted, signed, listed, table)  # (5), (6)
+
+
+def _check_run(
+    store: Store,
+    run: EvaluationRun,
+    wanted: WantedResults,
+    signed: SignedStatement,
+    listed: list[BlobRef],
+    table: bytes | None,
+) -> None:
+    """The run is the one that follows from what was signed and from the files."""
     claimed = get_blob(store, run.samples.blob) if run.samples else None
     if not say_the_same(claimed, table):  # (5)
         raise Refused(
             "not_derivable",
-            f"The samples of {run.key} do not follow from the files that "
-            f"{delivered.holder} delivered. Collect the delivery again.",
+            f"The samples of {run.key} do not follow from the files that {signed.key.holder} "
+            "delivered. Collect the delivery again.",
         )
     samples = None
     if run.samples is not None and claimed is not None:
         samples = run.samples.model_copy(update={"name": samples_name(wanted, claimed)})
-    if run_of(wanted, signed, listed, samples, others=delivered.others) != run:  # (6)
+    others = run.delivered.others if run.delivered else []
+    if run_of(wanted, signed, listed, samples, others=others) != run:  # (6)
         raise Refused(
             "not_derivable",
-            f"The run {run.key} says something else than {short(delivered.statement.blob)}, which "
-            f"{delivered.holder} signed. Collect the delivery again.",
+            f"The run {run.key} says something else than {signed.key.holder} signed. Collect the "
+            "delivery again.",
         )
 
 

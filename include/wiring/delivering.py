@@ -77,14 +77,9 @@ def collect_delivered(
     found = inbox.look(request, at=at)
     _record_refusals(desk, request.job, found)
     if found.valid:
-        run = bring_in(wanted, found, desk.store)
-        if run.delivered:
-            log.info(
-                "%s: delivered by %s (%s), signed at %s",
-                request.run, run.delivered.organisation, run.delivered.holder,
-                run.delivered.signed_at,
-            )  # fmt: skip
-        return run
+        signed = found.valid[0].results.signed
+        log.info("%s: by %s, signed at %s", request.run, signed.key.holder, signed.signed_at)
+        return bring_in(wanted, found, desk.store)
     if at >= wanted.due:
         problem = nothing_came(wanted, found)
         log.warning("%s: %s", request.run, problem)
