@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from include.adapters import adoption_check as adoption
 from include.adapters import rederivation
+from include.adapters.delivery_check import check_delivered
 from include.adapters.people_check import PeopleCheck
 from include.adapters.store import Store, get_blob
 from include.adapters.witness import Witness
@@ -48,6 +49,9 @@ PROMPT = (
     r.StopCheck,
 )
 """What is decided as of its own time, and so must reach the ledger soon after it."""
+
+ANSWERED = ("checkpoint ", "proposal ", "results ")
+"""What workers refuse in their own name; the notary refuses all else."""
 
 
 class Gatekeeper:
@@ -182,6 +186,10 @@ class Gatekeeper:
                 f"The results are of {run.key!r}, {run.evaluation!r} (expected one of the plan's "
                 f"runs, {sorted(named)}).",
             )
+        evaluation = self.rulebook.of_assessment(state, record.assessment_id).suite.evaluation(
+            run.evaluation
+        )
+        check_delivered(self.store, state, record, evaluation, named[run.key])
 
     def _check_preliminary(self, state: LedgerState, record: r.Preliminary) -> None:
         rules = self.rulebook.of_assessment(state, record.assessment_id)
@@ -250,5 +258,5 @@ def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) ->
     if isinstance(record, r.Evidence):
         if record.evidence.collected_at > record.at + CLOCK_TOLERANCE:
             raise Refused("post_dated", "The evidence was collected in the future.")
-    elif record.reply_to is not None or not record.subject.startswith(("checkpoint ", "proposal ")):
+    elif record.reply_to is not None or not record.subject.startswith(ANSWERED):
         raise Refused("notary_only", "Only the notary refuses records and requests.")

@@ -30,6 +30,7 @@ class Predicate(StrEnum):
     RECEIPT = "urn:redline:receipt:1"
     DELETION_ANSWER = "urn:redline:deletion-answer:1"
     REVOCATION = "urn:redline:revocation:1"
+    DELIVERED_RESULTS = "urn:redline:delivered-results:1"
     HEARTBEAT = "urn:redline:heartbeat:1"
     TRAINING_RUN = "urn:redline:training-run:1"
     ACKNOWLEDGEMENT = "urn:redline:acknowledgement:1"

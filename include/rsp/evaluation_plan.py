@@ -85,7 +85,7 @@ def _planned(evaluation: Evaluation, run: RunKey) -> PlannedRun:
         engine=task.task if task else "delivered",
         arguments=task.arguments if task else {},
         grader=task.grader if task else None,
-        scorer=task.scorer if task else None,
+        scorer=task.scorer if task else _study_scorer(evaluation),
         epochs=task.epochs if task else 1,
         seed=task.seed if task else None,
         per_sample=task.per_sample if task else SampleBudget(),
@@ -94,6 +94,10 @@ def _planned(evaluation: Evaluation, run: RunKey) -> PlannedRun:
         environment=evaluation.environment,
         dataset=evaluation.dataset,
     )
+
+
+def _study_scorer(evaluation: Evaluation) -> str | None:
+    return evaluation.study.scorer if evaluation.study else None
 
 
 def is_quiet(evaluation: Evaluation, findings: Mapping[str, Sequence[Finding | None]]) -> bool:

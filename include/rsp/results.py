@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.elicitation import Elicitation
+from include.rsp.record_parts import Envelope
 from include.rsp.suite_parts import Scalar
 from include.rsp.vocabulary import ResultStatus
 
@@ -82,6 +83,21 @@ class Conditions(Document):
     null_control: ControlResult | None
 
 
+class Delivered(Document):
+    """Who delivered the results of a study, and all that was delivered, as it came."""
+
+    organisation: str
+    holder: Identifier = Field(description="of the evaluator's key")
+    keyid: str
+    signed_at: Moment
+    statement: BlobRef = Field(description="what was signed: `include.rsp.delivered`")
+    envelope: Envelope
+    files: list[BlobRef]
+    others: list[BlobRef] = Field(
+        default_factory=list, description="files of valid deliveries that came besides; not counted"
+    )
+
+
 class EvaluationRun(Conditions):
     """What the evaluator reports of one evaluation of one variant of one checkpoint."""
 
@@ -101,6 +117,7 @@ class EvaluationRun(Conditions):
     elicitation: Elicitation
     samples: BlobRef | None = None
     log: BlobRef | None = None
+    delivered: Delivered | None = Field(default=None, description="null: a machine ran it")
 
     @property
     def key(self) -> str:

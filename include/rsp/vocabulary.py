@@ -93,6 +93,8 @@ class KeyRole(StrEnum):
     OFFICER = "officer"
     TRAINER = "trainer"
     DEPLOYER = "deployer"
+    EVALUATOR = "evaluator"
+    """Produces results outside Redline and delivers them."""
 
 
 class View(StrEnum):

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferred
 
 from include.wiring import steps
 from include.wiring.defaults import RecordLink
+from include.wiring.delivery_trigger import DeliveryTrigger
 from include.wiring.errors import as_airflow
 from include.wiring.settings import Settings
 from include.wiring.triggers import ApprovalsTrigger, EvaluationTrigger
+
+if TYPE_CHECKING:
+    from include.adapters.evaluation import JobRequest
+    from include.wiring.desk import Desk
 
 log = logging.getLogger("redline.operators")
 
@@ -54,6 +60,8 @@ class EvaluateOperator(BaseOperator):
             steps.show(counted)
             return counted
         request = evaluating.job_request(desk, self.assessment_id, self.evaluation)
+        if request.evaluation.study is not None:
+            return self._delivered(desk, request)
         if overdue:
             log.warning("job %s is over its time limit and is ended", request.job)
             desk.jobs.cancel(request.job)
@@ -76,6 +84,22 @@ class EvaluateOperator(BaseOperator):
         digest = digest_of(record)
         steps.show(digest)
         return digest
+
+    def _delivered(self, desk: Desk, request: JobRequest) -> str:
+        """Wait until people have delivered, or it is due; record what counts."""
+        from include.rsp.canonical import digest_of
+        from include.wiring import delivering, evaluating
+
+        folder = Settings.from_environment().inbox
+        found = delivering.collect_delivered(desk, self.assessment_id, request, folder=folder)
+        if not isinstance(found, delivering.Waiting):
+            digest = digest_of(evaluating.count(desk, self.assessment_id, found))
+            steps.show(digest)
+            return digest
+        raise TaskDeferred(
+            trigger=DeliveryTrigger(folder=found.folder, until=found.until, seen=found.seen),
+            method_name="resume",
+        )
 
 
 class WaitForApprovals(BaseOperator):
