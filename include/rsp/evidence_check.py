@@ -118,7 +118,7 @@ def _too_often(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
     return [
         f"{sum(those)} of {len(samples)} samples {what} (at most {most:.0%} may)"
         for those, most, what in found
-        if sum(those) > most * len(samples)
+        if most is not None and sum(those) > most * len(samples)
     ]
 
 

@@ -39,9 +39,10 @@ class Quality(Document):
     max_refusal_rate: Rate = Field(
         default=0, description="share of samples in which the model refused"
     )
-    max_format_failure_rate: Rate = Field(
-        default=0, description="share of samples whose answer could not be read by the scorer"
-    )
+    max_format_failure_rate: Rate | None = Field(
+        default=0, description="share of samples whose answer the scorer could not read; it has "
+        "to say so of every sample. null: the scorer does not say, and nobody asks",
+    )  # fmt: skip
     second_grader: SecondGrader | None = Field(default=None, description="null: one grader")
     canaries: list[Canary] = Field(
         default_factory=list,

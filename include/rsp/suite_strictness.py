@@ -100,8 +100,8 @@ def _quality(where: str, old: Quality, new: Quality) -> Iterator[str]:
     """What the suite asked of result data, and asks no more."""
     for field in RATES:
         was, now = getattr(old, field), getattr(new, field)
-        if now > was:
-            yield f"{where}.{field} {was:g} → {now:g}"
+        if was is not None and (now is None or now > was):
+            yield f"{where}.{field} {was:g} → {now}"
     if new.rerun_once and not old.rerun_once:
         yield f"{where}.rerun_once: results that fail may be made once more"
     gone = sorted(set(old.canaries) - set(new.canaries))
