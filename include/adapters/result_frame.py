@@ -153,13 +153,13 @@ def _typed(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     columns, wrong = {}, []
     for names, read in _READERS:
         for name in names:
-            if name not in frame:
-                columns[name] = pd.Series(None, frame.index, dtype=_EMPTY.get(name, "float64"))
-                continue
-            given = frame[name]
+            given = frame[name] if name in frame else None
             if isinstance(given, pd.DataFrame):  # the name stands there twice
                 given = given.iloc[:, 0]
                 wrong.append(f"{name} (twice)")
+            if given is None or given.isna().all():  # empty, of whatever type its file gave it
+                columns[name] = pd.Series(None, frame.index, dtype=_EMPTY.get(name, "float64"))
+                continue
             found = read(given)
             if found is None:
                 wrong.append(f"{name} ({given.dtype})")
@@ -171,7 +171,7 @@ def _text(column: pd.Series) -> pd.Series | None:
     if column.dtype != object:
         return column if types.is_string_dtype(column.dtype) else None
     kind = types.infer_dtype(column, skipna=True)
-    return column.astype("str") if kind in ("string", "empty") else None
+    return column.astype("str") if kind == "string" else None
 
 
 def _number(column: pd.Series) -> pd.Series | None:
@@ -179,14 +179,14 @@ def _number(column: pd.Series) -> pd.Series | None:
         return None
     if types.is_integer_dtype(column.dtype) or types.is_float_dtype(column.dtype):
         return column if isinstance(column.dtype, np.dtype) else column.astype("float64")
-    return column.astype("float64") if column.isna().all() else None
+    return None
 
 
 def _truth(column: pd.Series) -> pd.Series | None:
     if column.dtype == bool:
         return column
     kind = types.infer_dtype(column, skipna=True)
-    return column.astype(object) if kind in ("boolean", "empty") else None
+    return column.astype(object) if kind == "boolean" else None
 
 
 def _time(column: pd.Series) -> pd.Series | None:

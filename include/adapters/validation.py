@@ -49,7 +49,7 @@ class Validator:
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         source = self._context.data_sources.add_pandas("results")
         asset = source.add_dataframe_asset("samples")
-        self._batches = asset.add_batch_definition_whole_dataframe("assessment")
+        self._definition = asset.add_batch_definition_whole_dataframe("assessment")
 
     def validate(
         self, evaluation: Evaluation, planned: RunKey, *, table: ResultTable, context: Context
@@ -65,7 +65,7 @@ class Validator:
         """
         frames = frames_of(evaluation, table, context)
         results = []
-        for frame, suite in _batches(evaluation, planned, context, frames):
+        for frame, suite in batches(evaluation, planned, context, frames):
             results += self._ask(planned.name, frame, suite)
         name = f"{planned.name}@{evaluation.version}"
         where = f"{planned.name} of checkpoint {short(context.checkpoint)}"
@@ -81,7 +81,7 @@ class Validator:
 
         Of both answers the worse one counts: asking for details never makes anything valid.
         """
-        batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
+        batch = self._definition.get_batch(batch_parameters={"dataframe": frame})
         asked = gx.ExpectationSuite(name=name, expectations=suite)
         found = [_as_json(one) for one in batch.validate(asked, result_format=HOT).results]
         if len(found) != len(suite):
@@ -105,7 +105,7 @@ def nothing_to_validate(reason: str) -> Validated:
     return Validated(valid=False, problems=[reason], report={"success": False, "reason": reason})
 
 
-def _batches(
+def batches(
     evaluation: Evaluation, planned: RunKey, context: Context, frames: Frames
 ) -> Iterator[tuple[pd.DataFrame, Suite]]:
     """Each frame with what is asked of it; where one scorer is all, its rows are the whole."""
