@@ -153,7 +153,7 @@ def _typed(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     columns, wrong = {}, []
     for names, read in _READERS:
         for name in names:
-            given = frame[name] if name in frame else None
+            given = frame.get(name)
             if isinstance(given, pd.DataFrame):  # the name stands there twice
                 given = given.iloc[:, 0]
                 wrong.append(f"{name} (twice)")
