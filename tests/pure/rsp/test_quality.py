@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from include.rsp.quality import Quality, canaries_in, counts, ids_digest, outcom
 from include.rsp.results import Sample
 from include.rsp.suite import Evaluation
 from include.rsp.suite_strictness import suite_loosenings
-from include.rsp.vocabulary import ValidationOutcome
+from include.rsp.vocabulary import AnomalyKind, ValidationOutcome
 from tests.support.factories import make_samples, toy_suite
 from tests.support.results import ROWS, small_evaluation, with_inspect
 
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "validation.md"
 Samples = list[Sample]
 IDS = [one.sample_id for one in make_samples(0, ROWS)]
 
@@ -28,6 +30,13 @@ def changed(samples: Samples, index: int, **values: Any) -> Samples:
         one.model_copy(update=values) if number == index else one
         for number, one in enumerate(samples)
     ]
+
+
+@pytest.mark.parametrize(
+    "name", [*Quality.model_fields, *AnomalyKind, *ValidationOutcome, "second_grader"]
+)
+def test_what_a_suite_may_ask_and_people_may_see_is_documented(name: str) -> None:
+    assert f"`{name}`" in DOCS.read_text()
 
 
 def test_the_defaults_allow_nothing() -> None:
