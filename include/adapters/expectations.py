@@ -165,8 +165,8 @@ def _complete(evaluation: Evaluation) -> Iterator[gxe.Expectation]:
         column="sample_id", min_value=ids, max_value=ids,
         **_says("Different sample ids", f"{ids}, those of the dataset", AGAIN),
     )  # fmt: skip
-    yield gxe.ExpectColumnValuesToBeBetween(
-        column="epoch", min_value=1, max_value=epochs,
+    yield gxe.ExpectColumnValuesToBeInSet(
+        column="epoch", value_set=list(range(1, epochs + 1)),
         **_says("Epochs", f"1 to {epochs}", READER),
     )  # fmt: skip
     yield gxe.ExpectCompoundColumnsToBeUnique(

@@ -1,8 +1,8 @@
 """A result table as the frames that validation looks at (lifecycle step 10).
 
 A result table has one row for each sample, epoch and scorer. It comes from the log reader, from a
-delivery, or from stored samples; nothing in it is corrected here. A column of another type stays as
-it is and is named in `wrong_types`, so that validation says so instead of breaking.
+delivery, or from stored samples; nothing in it is corrected here. A column of another type is named
+in `wrong_types` and goes on as text, so that validation says so instead of breaking.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ALWAYS = ("sample_id", "epoch", "score", "error")
 FROM_A_LOG = (*ALWAYS, "scorer", "limit", "refusals", "format_failure", "flags", "model", "variant",
               "started_at", "completed_at")  # fmt: skip
 """What a table of an automated evaluation has to have. A delivery by people has only `ALWAYS`."""
-KNOWN_UNLESS_FAILED = ("scorer", "format_failure", "started_at", "completed_at")
+KNOWN_UNLESS_FAILED = ("scorer", "format_failure", "flags", "started_at", "completed_at")
 """What a log says of every sample that it has a score of, if perhaps not of one that broke."""
 KEY = ["sample_id", "epoch"]
 NONE = "none"
@@ -74,7 +74,7 @@ class Frames:
 
 def frames_of(evaluation: Evaluation, table: ResultTable, context: Context) -> Frames:
     """The frames of a table; missing columns are there and empty, and named in `schema`'s place."""
-    delivered = _plain(table)
+    delivered = plain_frame(table)
     frame, wrong = _typed(delivered)
     counted = _counted(evaluation, frame)
     return Frames(
@@ -90,7 +90,7 @@ def scored_of(evaluation: Evaluation, table: ResultTable) -> Scored:
 
     Call it for tables that are valid; of others it says as much as it can.
     """
-    delivered = _plain(table)
+    delivered = plain_frame(table)
     frame = _counted(evaluation, _typed(delivered)[0])
     answers = delivered["answer"].loc[frame.index] if "answer" in delivered else None
     return Scored(
@@ -102,31 +102,6 @@ def scored_of(evaluation: Evaluation, table: ResultTable) -> Scored:
         flags=[_names(one) for one in frame["flags"]],
         answers=None if answers is None else [None if pd.isna(one) else one for one in answers],
     )
-
-
-def union_of_attempts(tables: Sequence[ResultTable]) -> pd.DataFrame:
-    """One table of all attempts at a run, the first attempt first.
-
-    A sample in an epoch counts from the first attempt that finished it (every scorer gave a score),
-    so that trying again chooses nothing; where none did, from the last attempt that has it. Rows
-    that come twice within one attempt stay, for validation to see.
-
-    Raises:
-        ValueError: there are no tables.
-    """
-    if not tables:
-        raise ValueError("no attempts to unite (expected at least one table)")
-    frames = [_plain(one).assign(attempt=number) for number, one in enumerate(tables)]
-    united = pd.concat(frames, ignore_index=True)
-    if len(frames) == 1:
-        return united.drop(columns="attempt")
-    error = united["error"].notna() if "error" in united else False
-    broken = united["score"].isna() | error
-    unfinished = broken.groupby([united[one] for one in (*KEY, "attempt")]).transform("any")
-    latest = len(frames)
-    rank = united["attempt"].where(~unfinished, 2 * latest - united["attempt"])
-    best = rank.groupby([united[one] for one in KEY], dropna=False).transform("min")
-    return united[rank == best].drop(columns="attempt").reset_index(drop=True)
 
 
 def table_of_samples(run: EvaluationRun, samples: Sequence[Sample], *, model: str) -> pd.DataFrame:
@@ -144,8 +119,10 @@ def table_of_samples(run: EvaluationRun, samples: Sequence[Sample], *, model: st
     return frame.assign(refusals=frame["refused"].astype("int64"), **said).drop(columns="refused")
 
 
-def _plain(table: ResultTable) -> pd.DataFrame:
-    return table if isinstance(table, pd.DataFrame) else table.to_pandas()
+def plain_frame(table: ResultTable) -> pd.DataFrame:
+    """The table as it was delivered, its rows numbered from 0."""
+    frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
+    return frame.reset_index(drop=True)
 
 
 def _typed(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -163,8 +140,13 @@ def _typed(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             found = read(given)
             if found is None:
                 wrong.append(f"{name} ({given.dtype})")
-            columns[name] = given if found is None else found
+            columns[name] = _as_text(given) if found is None else found
     return pd.DataFrame(columns, copy=False), wrong
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """What is of another type, as text: no expectation on it holds, and its values can be shown."""
+    return column.astype(object).where(column.isna(), column.map(repr))
 
 
 def _text(column: pd.Series) -> pd.Series | None:

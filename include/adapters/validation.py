@@ -29,6 +29,8 @@ HOT = "BOOLEAN_ONLY"
 DETAILS: dict[str, Any] = {"result_format": "SUMMARY", "unexpected_index_column_names": KEY}
 NO_PLACES: dict[str, Any] = {"result_format": "SUMMARY"}
 """For frames whose rows are no samples."""
+LARGEST = 2**53 - 1
+"""Integers beyond it are not the same everywhere (RFC 8785)."""
 Suite = list[gx.expectations.Expectation]
 
 
@@ -131,18 +133,20 @@ def _config_of(result: dict[str, Any]) -> str:
 
 
 def _as_json(result: Any) -> dict[str, Any]:
-    """A result as plain JSON, in which what is no finite number is text."""
+    """A result as plain JSON, in which a number that canonical JSON cannot say is text."""
     plain: dict[str, Any] = json.loads(json.dumps(result.to_json_dict(), default=str))
-    cleaned: dict[str, Any] = _finite(plain)
+    cleaned: dict[str, Any] = _sayable(plain)
     return cleaned
 
 
-def _finite(value: Any) -> Any:
+def _sayable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _finite(inner) for key, inner in value.items()}
+        return {str(key): _sayable(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
+        return [_sayable(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) > LARGEST:
         return str(value)
     return value
 

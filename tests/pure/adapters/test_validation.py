@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.adapters.attempts import union_of_attempts
 from include.adapters.expectations import on_counted, on_run, on_schema, on_whole
 from include.adapters.result_frame import (
     ALWAYS,
@@ -23,10 +24,10 @@ from include.adapters.result_frame import (
     ResultTable,
     scored_of,
     table_of_samples,
-    union_of_attempts,
 )
 from include.adapters.validation import Validated, Validator, nothing_to_validate
 from include.adapters.validation_page import render_page
+from include.rsp.canonical import canonical_bytes
 from include.rsp.evaluation_plan import RunKey
 from include.rsp.quality import ids_digest
 from include.rsp.suite import Evaluation
@@ -122,6 +123,7 @@ ROW_CASES: dict[str, tuple[dict[str, Any], str]] = {
     "an unreadable answer": ({"format_failure": True}, "Answers that the scorer could not read"),
     "an answer not known to be read": (
         {"format_failure": None}, "Column format_failure of samples without an error"),
+    "nobody looked for flags": ({"flags": None}, "Column flags of samples without an error"),
     "no scorer": ({"scorer": None}, "Column scorer of samples without an error"),
     "another variant": ({"variant": "helpful-only"}, "Variant of each sample"),
     "no variant": ({"variant": None}, "Column variant"),
@@ -178,7 +180,7 @@ CASES: dict[str, Case] = {
     "text for scores": Case(lambda t: t.assign(score="1.0"),
                             {"Columns of another type", "Type of the scores", RANGE}),
     "truth for scores": Case(lambda t: t.assign(score=t["score"] == 1),
-                             {"Columns of another type", "Type of the scores"}),
+                             {"Columns of another type", "Type of the scores", RANGE}),
     "numbers for ids, times without a zone": Case(
         lambda t: t.assign(sample_id=range(ROWS), started_at=t["started_at"].dt.tz_localize(None)),
         {"Columns of another type", "Start of each sample", "End and start of each sample"}),
@@ -375,6 +377,11 @@ DAMAGES: list[Damage] = [
     lambda t, at: put(t, at, epoch=None),
     lambda t, at: put(t, at, completed_at=pd.NaT),
     lambda t, at: put(t, at, started_at=pd.Timestamp(EARLY)),
+    lambda t, at: t.assign(score=[{"a": at}] * len(t)),
+    lambda t, at: t.assign(limit=[object()] * len(t)),
+    lambda t, at: t.assign(variant=[b"\xff"] * len(t)),
+    lambda t, at: t.assign(refusals=[10**30] * len(t)),
+    lambda t, at: t.assign(completed_at="9999-12-31T23:59:59Z"),
 ]
 STRICT = small_evaluation({"sample_ids": ids_digest(small_table()["sample_id"])})
 
@@ -388,7 +395,10 @@ def test_no_forbidden_damage_ever_becomes_valid(damages: list[Damage], rows: lis
     table = small_table()
     for damage, at in zip(damages, rows, strict=False):
         table = damage(table.reset_index(drop=True), min(at, len(table) - 1))
-    assert validated(STRICT, table).problems != []
+    found = validated(STRICT, table)
+    assert found.problems != []
+    assert render_page(found.report)
+    assert canonical_bytes(found.report)
 
 
 def test_an_earlier_attempt_that_finished_a_sample_counts_once() -> None:
@@ -418,6 +428,8 @@ def test_rows_that_one_attempt_doubles_stay_for_validation_to_see() -> None:
     )
     with pytest.raises(ValueError, match="no attempts"):
         union_of_attempts([])
+    with pytest.raises(ValueError, match="expected"):
+        union_of_attempts([small_table(), small_table().drop(columns="score")])
 
 
 def test_the_counted_rows_become_columns_for_anomalies() -> None:
