@@ -28,8 +28,9 @@ def got(result: dict[str, Any]) -> str:
     first, places = seen["partial_unexpected_list"][0], seen.get("partial_unexpected_index_list")
     place = places[0] if places else None
     if isinstance(place, dict):
+        shown = "" if isinstance(first, dict) else f"{first!r} in "  # a dict: the key itself
         at = f"sample {place.get('sample_id')!r} in epoch {place.get('epoch')}"
-        return f"{seen['unexpected_count']} of {seen['element_count']}, first {first!r} in {at}"
+        return f"{seen['unexpected_count']} of {seen['element_count']}, first {shown}{at}"
     return f"{first!r}"
 
 
