@@ -55,7 +55,8 @@ class Case:
         n, epochs = len(samples) or 12, max((one.epoch for one in samples), default=1)
         plain = SUITE["evaluations"][0] | {"id": self.id, "title": "Made up"}
         plain |= {"minimum_samples": max(1, n - 2), "max_error_rate": 0.2}
-        plain |= {"dataset_samples": n // epochs, "quality": {"epochs": epochs}}
+        plain |= {"dataset_samples": n // epochs}
+        plain |= {"inspect": plain["inspect"] | {"epochs": epochs}}
         return plain | {"limits": SHARE, "elicitation_required": ["variant"]} | self.changes
 
     def evidence(self) -> EvaluationEvidence | None:

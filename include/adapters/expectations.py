@@ -33,6 +33,10 @@ SAMPLES = "Look at these samples in the log; mend the task or the dataset, and r
 PLAN = "Collect the results of the planned run; never relabel those of another."
 GRADER = "Look at the samples on which the graders differ; mend the grader, and run it again."
 BUDGET = "Raise the budget per sample or allow the share in the suite (quality), and run it again."
+SCORER = (
+    "Let the scorer say it in the metadata of its scores, or allow silence in the suite "
+    "(quality.max_format_failure_rate: null)."
+)
 LEAK = "Replace the dataset: the model has seen it in training. Open an incident."
 
 
@@ -143,7 +147,11 @@ def on_counted(evaluation: Evaluation, planned: RunKey, context: Context) -> lis
         gxe.ExpectColumnValuesToBeInSet(
             column=f"{name}_or_error",
             value_set=[True],
-            **_says(f"Column {name} of samples without an error", "known of each", READER),
+            **_says(
+                f"Column {name} of samples without an error",
+                "known of each",
+                SCORER if name == "format_failure" else READER,
+            ),
         )
         for name in KNOWN_UNLESS_FAILED
         if name != "format_failure" or asked

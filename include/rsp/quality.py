@@ -55,7 +55,9 @@ class Quality(Document):
         "their number is known",
     )
     epochs: int | None = Field(
-        default=None, ge=1, description="times each sample is put; null: inspect.epochs, else 1"
+        default=None,
+        ge=1,
+        description="times each sample is put, where people deliver; null: inspect.epochs, else 1",
     )
     regression_tolerance: float = Field(
         default=0, ge=0, description="how far a score may fall behind the run's earlier "

@@ -140,6 +140,11 @@ class Evaluation(Document):
         where = f"evaluation {self.id!r}"
         if (self.inspect is None) == (self.study is None):
             raise ValueError(f"{where}: exactly one of inspect and study must be there")
+        if self.inspect and self.quality.epochs not in (None, self.inspect.epochs):
+            raise ValueError(
+                f"{where}: quality.epochs is {self.quality.epochs} and inspect.epochs "
+                f"{self.inspect.epochs} (expected quality.epochs for results of people only)"
+            )
         if self.inspect and not (self.positive_control and self.null_control):
             raise ValueError(
                 f"{where}: an automated evaluation without a positive_control and a null_control "

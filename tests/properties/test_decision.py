@@ -50,7 +50,7 @@ def methods(plain: dict[str, Any]) -> None:
         one | {"id": "exact", "red_line": "before"},
         one | {"id": "clustered", "red_line": "first", "method": "cluster_wilson@1"},
         one | {"id": "tries", "red_line": "first", "method": "pass_at_k@1", "k": 1,
-               "dataset_samples": N // 2, "quality": {"epochs": 2}},
+               "dataset_samples": N // 2, "inspect": one["inspect"] | {"epochs": 2}},
         one | {"id": "best", "red_line": "second", "method": "best_of@1"},
         one | {"id": "hint", "red_line": "first", "role": "rule_in", "load_bearing": False},
         one | {"id": "other", "red_line": "second", "load_bearing": False},

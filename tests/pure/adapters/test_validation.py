@@ -85,8 +85,10 @@ class Case:
     quality: dict[str, Any] | None = None
     table: Callable[[], Table] = small_table
 
+    epochs: int = 1
+
     def evaluation(self) -> Evaluation:
-        return small_evaluation(self.quality)
+        return small_evaluation(self.quality, **with_inspect(epochs=self.epochs))
 
 
 def two_scorers() -> Table:
@@ -199,9 +201,9 @@ CASES: dict[str, Case] = {
     "another sample than in the manifest": Case(
         lambda t: put(t, 3, sample_id="p99"), {"Digest of the sample ids"},
         quality={"sample_ids": ids_digest(small_table()["sample_id"])}),
-    "an epoch is missing": Case(lambda t: t[1:], {"Samples"}, {"epochs": 2}, two_epochs),
+    "an epoch is missing": Case(lambda t: t[1:], {"Samples"}, None, two_epochs, 2),
     "an epoch of another sample": Case(lambda t: put(t, 0, sample_id="p01"),
-                                       {"Samples in an epoch"}, {"epochs": 2}, two_epochs),
+                                       {"Samples in an epoch"}, None, two_epochs, 2),
     "two scorers, none named": Case(lambda t: t, {"Number of scorers", "Samples",
                                     "Samples in an epoch", "Transcripts (uuid)"},
                                     table=two_scorers),
@@ -237,7 +239,6 @@ def test_a_damaged_table_is_told_as_what_it_is_and_as_nothing_else(name: str) ->
 
 SOUND = {
     "as it comes": (None, small_table),
-    "two epochs": ({"epochs": 2}, two_epochs),
     "two graders that agree": (SECOND, two_scorers),
     "canaries that nobody said": (CANARIES, looked_for),
     "its ids are the manifest's": (
@@ -257,6 +258,10 @@ SOUND = {
 def test_a_sound_table_is_valid(name: str) -> None:
     quality, table = SOUND[name]
     assert validated(small_evaluation(quality), table()).problems == []
+
+
+def test_each_sample_may_be_put_more_than_once() -> None:
+    assert validated(small_evaluation(**with_inspect(epochs=2)), two_epochs()).problems == []
 
 
 def test_a_scorer_that_is_named_counts_beside_others() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.rsp.errors import InvalidDocument
 from include.rsp.evidence_check import problems_with_samples
 from include.rsp.quality import Quality, canaries_in, counts, ids_digest, outcome_of
 from include.rsp.results import Sample
@@ -90,9 +91,23 @@ def test_another_sample_than_the_dataset_has_is_told() -> None:
     assert problem.startswith("the sample ids have the digest sha256:")
 
 
-@pytest.mark.parametrize("where", [{"quality": {"epochs": 2}}, with_inspect(epochs=2)])
-def test_every_sample_is_needed_in_every_epoch(where: dict[str, Any]) -> None:
-    evaluation = small_evaluation(where.pop("quality", None), **where)
+def by_people(**quality: Any) -> Evaluation:
+    """The same evaluation as a study, without a log."""
+    study = {"formats": ["csv"], "due_days": 3, "instructions": "Deliver."}
+    return small_evaluation(
+        quality, inspect=None, study=study, positive_control=None, null_control=None
+    )
+
+
+def test_epochs_stand_in_one_place() -> None:
+    with pytest.raises(InvalidDocument, match=r"quality\.epochs is 2 and inspect\.epochs 1"):
+        small_evaluation({"epochs": 2})
+
+
+@pytest.mark.parametrize(
+    "evaluation", [small_evaluation(**with_inspect(epochs=2)), by_people(epochs=2)]
+)
+def test_every_sample_is_needed_in_every_epoch(evaluation: Evaluation) -> None:
     both = [
         one.model_copy(update={"epoch": epoch}) for one in make_samples(5, ROWS) for epoch in (1, 2)
     ]
@@ -169,7 +184,7 @@ LOOSER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "regression_tolerance 0 → 0.1": ({}, {"regression_tolerance": 0.1}),
     "rerun_once: results that fail may be made once more": ({}, {"rerun_once": True}),
     "canaries lost 1": ({"canaries": ["canary-1", "canary-2"]}, {"canaries": ["canary-2"]}),
-    "epochs None → 2: people must compare": ({}, {"epochs": 2}),
+    "epochs None → 1: people must compare": ({}, {"epochs": 1}),
     "second_grader is gone": ({"second_grader": GRADER}, {}),
     "second_grader is another one: second → third": (
         {"second_grader": GRADER}, {"second_grader": GRADER | {"scorer": "third"}}),
