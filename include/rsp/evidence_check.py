@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from include.rsp.elicitation import shortfalls
 from include.rsp.evaluation_plan import RunKey
 from include.rsp.preflight import unfit
+from include.rsp.quality import ids_digest
 from include.rsp.results import EvaluationRun, Sample
 from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import ResultStatus
@@ -58,10 +59,7 @@ def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> 
     if not samples:
         return ["no samples"]
     problems: list[str] = []
-    if len(samples) != evaluation.dataset_samples:
-        problems.append(f"{len(samples)} samples (expected {evaluation.dataset_samples})")
-    if len({(one.sample_id, one.epoch) for one in samples}) != len(samples):
-        problems.append("samples come twice")
+    problems += _incomplete(evaluation, samples)
     scores = [one.score for one in samples]
     outside = _out_of_range(evaluation, samples, scores)
     if outside:
@@ -82,7 +80,46 @@ def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> 
         problems.append(
             f"{len(samples) - errors} scored samples (at least {evaluation.minimum_samples} needed)"
         )
+    return problems + _too_often(evaluation, samples)
+
+
+def _incomplete(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
+    """Whether each sample of the dataset is there once in each epoch, and no other."""
+    problems: list[str] = []
+    expected = evaluation.dataset_samples * evaluation.epochs
+    if len(samples) != expected:
+        problems.append(f"{len(samples)} samples (expected {expected})")
+    if len({(one.sample_id, one.epoch) for one in samples}) != len(samples):
+        problems.append("samples come twice")
+    beyond = [one for one in samples if one.epoch > evaluation.epochs]
+    if beyond:
+        problems.append(
+            f"{len(beyond)} samples of epochs after {evaluation.epochs}, the last that is planned, "
+            f"first {beyond[0].sample_id!r} in epoch {beyond[0].epoch}"
+        )
+    ids, manifest = {one.sample_id for one in samples}, evaluation.quality.sample_ids
+    if evaluation.epochs > 1 and len(ids) != evaluation.dataset_samples:
+        problems.append(f"{len(ids)} sample ids (expected {evaluation.dataset_samples})")
+    if manifest is not None and ids_digest(ids) != manifest:
+        problems.append(f"the sample ids have the digest {ids_digest(ids)} (expected {manifest})")
     return problems
+
+
+def _too_often(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
+    """Whether limits, refusals or unreadable answers are more than the suite allows."""
+    quality = evaluation.quality
+    found = (
+        ([one.limit is not None for one in samples], quality.max_limit_rate,
+         "were stopped by a limit"),
+        ([one.refused for one in samples], quality.max_refusal_rate, "were refused"),
+        ([one.format_failure for one in samples], quality.max_format_failure_rate,
+         "have an answer that could not be read"),
+    )  # fmt: skip
+    return [
+        f"{sum(those)} of {len(samples)} samples {what} (at most {most:.0%} may)"
+        for those, most, what in found
+        if most is not None and sum(those) > most * len(samples)
+    ]
 
 
 def _out_of_range(

@@ -31,6 +31,10 @@ class Sample(Document):
     cluster: str | None = Field(default=None, description="a passage or family; null: the problem")
     group: str | None = Field(default=None, description="arm of a trial, snapshot or variant")
     baseline: float | None = Field(default=None, description="score with the baseline checkpoint")
+    limit: str | None = Field(default=None, description="the limit that stopped it, e.g. token")
+    refused: bool = False
+    format_failure: bool = Field(default=False, description="the scorer could not read the answer")
+    flags: list[str] = Field(default_factory=list, description="of cheating, sandbagging, ...")
 
     @model_validator(mode="after")
     def _score_or_error(self) -> Self:

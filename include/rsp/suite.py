@@ -17,6 +17,7 @@ from include.rsp.clause import (
 from include.rsp.elicitation import Method
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine, Spacing
+from include.rsp.quality import Quality
 from include.rsp.study import HumanStudy
 from include.rsp.suite_parts import Control, InspectTask, Limits, Scalar
 from include.rsp.vocabulary import EvaluationRole
@@ -63,6 +64,7 @@ class Evaluation(Document):
     dataset_samples: int = Field(gt=0)
     minimum_samples: int = Field(gt=0)
     max_error_rate: float = Field(ge=0, lt=1)
+    quality: Quality = Field(default_factory=Quality, description="asked of result data")
     max_age_days: float = Field(gt=0, le=CENTURY_DAYS, description="of a result when compared")
     notable_gain: float | None = Field(
         default=None, ge=0, description="gain over a model that was assessed comprehensively from "
@@ -121,18 +123,28 @@ class Evaluation(Document):
                 f"evaluation {self.id!r}: a test of the preliminary assessment cannot wait "
                 "(expected runs_after or notable_gain, not both)"
             )
-        if self.minimum_samples > self.dataset_samples:
+        if self.minimum_samples > self.dataset_samples * self.epochs:
             raise ValueError(
                 f"evaluation {self.id!r}: minimum_samples {self.minimum_samples} exceeds the "
                 f"dataset ({self.dataset_samples})"
             )
         return self
 
+    @property
+    def epochs(self) -> int:
+        """How often each sample is put to the model."""
+        return self.quality.epochs or (self.inspect.epochs if self.inspect else 1)
+
     @model_validator(mode="after")
     def _has_one_engine(self) -> Self:
         where = f"evaluation {self.id!r}"
         if (self.inspect is None) == (self.study is None):
             raise ValueError(f"{where}: exactly one of inspect and study must be there")
+        if self.inspect and self.quality.epochs not in (None, self.inspect.epochs):
+            raise ValueError(
+                f"{where}: quality.epochs is {self.quality.epochs} and inspect.epochs "
+                f"{self.inspect.epochs} (expected quality.epochs for results of people only)"
+            )
         if self.inspect and not (self.positive_control and self.null_control):
             raise ValueError(
                 f"{where}: an automated evaluation without a positive_control and a null_control "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from include.rsp.comparison import screening
+from include.rsp.quality import Quality, SecondGrader
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.suite_parts import Control, Limits
 
@@ -17,6 +18,8 @@ HOW_LONG = ("time_limit_seconds", "attempts", "parallel_samples")
 """How long an evaluation may take loosens nothing: out of time is not ruled out."""
 LESS_IS_LOOSER = ("minimum_samples", "confidence")
 MORE_IS_LOOSER = ("max_error_rate", "max_age_days")
+RATES = ("max_limit_rate", "max_refusal_rate", "max_format_failure_rate", "regression_tolerance")
+"""Of the quality of result data: more is looser."""
 
 
 def suite_loosenings(before: Suite, after: Suite) -> list[str]:
@@ -49,6 +52,7 @@ def _evaluation(old: Evaluation, new: Evaluation) -> Iterator[str]:
     yield from _limits(where, old.limits, new.limits)
     yield from _notable(where, old.notable_gain, new.notable_gain)
     yield from _demands(where, old, new)
+    yield from _quality(f"{where}: quality", old.quality, new.quality)
     for name in ("positive_control", "null_control"):
         yield from _control(f"{where}: {name}", getattr(old, name), getattr(new, name))
 
@@ -90,6 +94,38 @@ def _demands(where: str, old: Evaluation, new: Evaluation) -> Iterator[str]:
             yield f"{where}: environment.{name} {value} → {new.environment.get(name)}"
     if old.dataset is not None and new.dataset != old.dataset:
         yield f"{where}: dataset {old.dataset} → {new.dataset}: people must compare"
+
+
+def _quality(where: str, old: Quality, new: Quality) -> Iterator[str]:
+    """What the suite asked of result data, and asks no more."""
+    for field in RATES:
+        was, now = getattr(old, field), getattr(new, field)
+        if was is not None and (now is None or now > was):
+            yield f"{where}.{field} {was:g} → {now}"
+    if new.rerun_once and not old.rerun_once:
+        yield f"{where}.rerun_once: results that fail may be made once more"
+    gone = sorted(set(old.canaries) - set(new.canaries))
+    if gone:
+        yield f"{where}.canaries lost {len(gone)}"
+    if old.sample_ids is not None and new.sample_ids != old.sample_ids:
+        yield f"{where}.sample_ids {old.sample_ids} → {new.sample_ids}: people must compare"
+    if new.epochs != old.epochs:
+        yield f"{where}.epochs {old.epochs} → {new.epochs}: people must compare"
+    yield from _second_grader(f"{where}.second_grader", old.second_grader, new.second_grader)
+
+
+def _second_grader(where: str, old: SecondGrader | None, new: SecondGrader | None) -> Iterator[str]:
+    if old is None:
+        return
+    if new is None:
+        yield f"{where} is gone"
+        return
+    if new.scorer != old.scorer:
+        yield f"{where} is another one: {old.scorer} → {new.scorer}"
+    if new.min_agreement < old.min_agreement:
+        yield f"{where}: min_agreement {old.min_agreement:g} → {new.min_agreement:g}"
+    if new.within > old.within:
+        yield f"{where}: within {old.within:g} → {new.within:g}"
 
 
 def _limits(where: str, old: Limits | None, new: Limits | None) -> Iterator[str]:

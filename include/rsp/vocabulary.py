@@ -84,6 +84,31 @@ class ResultStatus(StrEnum):
     CRASHED = "crashed"
 
 
+class ValidationOutcome(StrEnum):
+    """What becomes of the results of one run after validation."""
+
+    VALID = "valid"
+    QUARANTINED = "quarantined"
+    """Kept with the account of what is wrong with them; they show nothing."""
+    RERUN = "rerun"
+    """Not valid, and the suite allows the run to be made once more."""
+
+
+class AnomalyKind(StrEnum):
+    """Why a person has to see results, or one sample of them, before they count."""
+
+    ALL_LOWEST = "all_lowest"
+    REGRESSED = "regressed"
+    COPY = "copy"
+    SAME_ANSWERS = "same_answers"
+    REFUSED = "refused"
+    FORMAT_FAILURE = "format_failure"
+    CHEATING = "cheating"
+    SANDBAGGING = "sandbagging"
+    FLAGGED = "flagged"
+    """A flag that this version does not know by name."""
+
+
 class KeyRole(StrEnum):
     """What a key of the trust root may sign."""
 

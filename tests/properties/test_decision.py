@@ -49,12 +49,13 @@ def methods(plain: dict[str, Any]) -> None:
     plain["evaluations"] = [
         one | {"id": "exact", "red_line": "before"},
         one | {"id": "clustered", "red_line": "first", "method": "cluster_wilson@1"},
-        one | {"id": "tries", "red_line": "first", "method": "pass_at_k@1", "k": 1},
+        one | {"id": "tries", "red_line": "first", "method": "pass_at_k@1", "k": 1,
+               "dataset_samples": N // 2, "inspect": one["inspect"] | {"epochs": 2}},
         one | {"id": "best", "red_line": "second", "method": "best_of@1"},
         one | {"id": "hint", "red_line": "first", "role": "rule_in", "load_bearing": False},
         one | {"id": "other", "red_line": "second", "load_bearing": False},
         one | {"id": "warning", "red_line": "first", "role": "trigger", "load_bearing": False},
-    ]
+    ]  # fmt: skip
 
 
 POLICY, SUITE = toy_policy(ladder), toy_suite(methods)
