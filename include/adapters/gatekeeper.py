@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from include.adapters import adoption_check as adoption
 from include.adapters import rederivation
 from include.adapters.people_check import PeopleCheck
+from include.adapters.review_requests import check_request
 from include.adapters.store import Store, get_blob
 from include.adapters.witness import Witness
 from include.rsp import records as r
@@ -40,6 +41,7 @@ PROMPT = (
     r.Plan,
     r.Preliminary,
     r.Validation,
+    r.ReviewRequest,
     r.Verdict,
     r.SafeguardsJudgement,
     r.CapabilityReport,
@@ -105,6 +107,8 @@ class Gatekeeper:
             r.Plan: self._check_plan,
             r.Preliminary: self._check_preliminary,
             r.ResultSet: self._check_result_set,
+            r.ReviewRequest: self._check_review_request,
+            r.TranscriptReviewed: self.people.check_answer,
             r.Verdict: self._check_verdict,
             r.SafeguardsJudgement: self._check_judgement,
             r.CapabilityReport: self.people.check_report,
@@ -182,6 +186,11 @@ class Gatekeeper:
                 f"The results are of {run.key!r}, {run.evaluation!r} (expected one of the plan's "
                 f"runs, {sorted(named)}).",
             )
+
+    def _check_review_request(self, state: LedgerState, record: r.ReviewRequest) -> None:
+        rules = self.rulebook.of_assessment(state, record.assessment_id)
+        read = partial(rederivation.read_samples, self.store)
+        check_request(self.store, read, state, rules, record)
 
     def _check_preliminary(self, state: LedgerState, record: r.Preliminary) -> None:
         rules = self.rulebook.of_assessment(state, record.assessment_id)

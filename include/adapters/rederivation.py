@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from pydantic import ValidationError
 
 from include.adapters.policy_files import read_policy, read_suite
+from include.adapters.review_requests import review_of
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest
@@ -28,8 +30,9 @@ from include.rsp.forecast import (
 )
 from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
+from include.rsp.review_parts import NotDue
 from include.rsp.rules import Rules
-from include.rsp.state import AssessmentState, LedgerState
+from include.rsp.state import LedgerState
 from include.rsp.suite import Evaluation, load_bearing
 
 
@@ -101,9 +104,10 @@ def _own_decision(
     validated: bool = True,
 ) -> Decision:
     _, checkpoint = state.checkpoint_of(assessment_id)
-    evidence = stored_evidence(store, state, state.assessments[assessment_id])
+    evidence = stored_evidence(store, state, rules, assessment_id)
     if not validated:
-        evidence = {name: replace(one, valid=True) for name, one in evidence.items()}
+        early = NotDue.BEFORE_VALIDATION
+        evidence = {name: replace(one, valid=True, review=early) for name, one in evidence.items()}
     return decide(
         rules.policy,
         rules.suite,
@@ -116,9 +120,10 @@ def _own_decision(
 
 
 def stored_evidence(
-    store: Store, state: LedgerState, assessment: AssessmentState
+    store: Store, state: LedgerState, rules: Rules, assessment_id: str
 ) -> dict[str, Evidence]:
-    """The counted result sets with their samples, and what validation said of each."""
+    """The counted result sets with their samples, and what validation and reviewers said."""
+    assessment = state.assessments[assessment_id]
     valid: dict[str, bool] = {}
     validated: dict[str, Digest] = {}
     if assessment.validation is not None:
@@ -132,6 +137,7 @@ def stored_evidence(
             run=run,
             samples=read_samples(store, run.samples),
             valid=valid.get(name) if validated.get(name) == digest else None,
+            review=review_of(partial(read_samples, store), state, rules, assessment_id, name),
         )
     return found
 
