@@ -198,7 +198,7 @@ def validation_alone() -> float:
                     "evaluation_version": evaluation.version, "checkpoint": checkpoint,
                     "variant": "final", "status": "complete", "started_at": now,
                     "finished_at": now, "environment": {}, "samples": None, "log": None,
-                    "elicitation": dict.fromkeys(evaluation.elicitation_required, "x"),
+                    "elicitation": {},
                     "positive_control": None, "null_control": None,
                 }
             )  # fmt: skip

@@ -56,6 +56,7 @@ class Case:
         plain = SUITE["evaluations"][0] | {"id": self.id, "title": "Made up"}
         plain |= {"minimum_samples": max(1, n - 2), "max_error_rate": 0.2}
         plain |= {"dataset_samples": n // epochs, "quality": {"epochs": epochs}}
+        plain |= {"environment": {}, "dataset": None}
         return plain | {"limits": SHARE, "elicitation_required": ["variant"]} | self.changes
 
     def evidence(self) -> EvaluationEvidence | None:
@@ -68,7 +69,7 @@ class Case:
             "evaluation_version": rule["version"], "checkpoint": CHECKPOINT, "variant": "final",
             "status": ResultStatus.COMPLETE, "problem": None, "attempts": 1,
             "started_at": MADE + timedelta(minutes=1), "finished_at": MADE + timedelta(minutes=2),
-            "elicitation": dict.fromkeys(rule["elicitation_required"], "as planned"),
+            "elicitation": {"variant": "final"},
             "environment": {},
             "positive_control": ControlResult(model="toylab/solver", samples=20, score=1),
             "null_control": ControlResult(model="toylab/refuser", samples=20, score=0),

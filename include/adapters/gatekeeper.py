@@ -189,7 +189,7 @@ class Gatekeeper:
 
     def _check_review_request(self, state: LedgerState, record: r.ReviewRequest) -> None:
         rules = self.rulebook.of_assessment(state, record.assessment_id)
-        read = partial(rederivation.read_samples, self.store)
+        read = rederivation.reader_of(self.store, state)
         check_request(self.store, read, state, rules, record)
 
     def _check_preliminary(self, state: LedgerState, record: r.Preliminary) -> None:

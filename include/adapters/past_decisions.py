@@ -30,6 +30,7 @@ def past_decisions(store: Store, state: LedgerState) -> Iterator[PastDecision]:
             checkpoint=checkpoint.digest,
             checkpoint_at=checkpoint.manifest.created_at,
             at=verdict.at,
+            variants=checkpoint.variants,
             inherits=_inherits(state, verdict, checkpoint),
         )
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from pydantic import ValidationError
 
 from include.adapters.policy_files import read_policy, read_suite
-from include.adapters.review_requests import review_of
+from include.adapters.review_requests import Reader, review_of
+from include.adapters.sample_table import read_table, to_samples
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest
@@ -130,26 +130,51 @@ def stored_evidence(
         validation = state.expect(assessment.validation, r.Validation)
         valid = dict(validation.valid)
         validated = {name: ref.record for name, ref in validation.result_sets.items()}
+    read = reader_of(store, state)
     found = {}
     for name, digest in assessment.result_sets.items():
-        run = state.expect(digest, r.ResultSet).run
+        result_set = state.expect(digest, r.ResultSet)
         found[name] = Evidence(
-            run=run,
-            samples=read_samples(store, run.samples),
+            run=result_set.run,
+            samples=read(result_set),
             valid=valid.get(name) if validated.get(name) == digest else None,
-            review=review_of(partial(read_samples, store), state, rules, assessment_id, name),
+            review=review_of(read, state, rules, assessment_id, name),
         )
     return found
 
 
-def read_samples(store: Store, ref: BlobRef | None) -> list[Sample] | None:
-    """The samples in a stored table; None when there is none or it does not read."""
+PARQUET = b"PAR1"
+
+
+def read_samples(
+    store: Store, ref: BlobRef | None, *, scorer: str | None = None
+) -> list[Sample] | None:
+    """The samples in a stored table; None when there is none or it does not read.
+
+    Args:
+        scorer: whose scores count in a table that is read from a log; null: the only one.
+    """
     if ref is None:
         return None
     try:
-        return SampleTable.model_validate_json(get_blob(store, ref.blob)).samples
+        content = get_blob(store, ref.blob)
+        if content.startswith(PARQUET):
+            return to_samples(read_table(content), scorer=scorer)
+        return SampleTable.model_validate_json(content).samples
     except (InvalidDocument, ValidationError):
         return None
+
+
+def reader_of(store: Store, state: LedgerState) -> Reader:
+    """What reads the stored samples of a result set, with the scorer that its plan names."""
+
+    def read(result_set: r.ResultSet) -> list[Sample] | None:
+        plan = state.expect(result_set.plan.record, r.Plan)
+        scorers = {one.name: one.scorer for one in plan.runs}
+        run = result_set.run
+        return read_samples(store, run.samples, scorer=scorers.get(run.key))
+
+    return read
 
 
 def derive_forecasts(

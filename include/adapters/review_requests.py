@@ -12,7 +12,7 @@ from include.rsp import records as r
 from include.rsp.anomalies import Compared, Scored, anomalies
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.errors import Refused
-from include.rsp.results import BlobRef, Sample
+from include.rsp.results import Sample
 from include.rsp.review_parts import Review, Selection, TranscriptReview
 from include.rsp.reviews import evaluation_of, heard_on, reviewer_for
 from include.rsp.rules import Rules
@@ -21,8 +21,8 @@ from include.rsp.suite import Evaluation
 from include.rsp.transcript_review import drawn
 from include.rsp.transcript_text import extract
 
-Reader = Callable[[BlobRef | None], list[Sample] | None]
-"""The samples of a stored table; None: there are none, or they do not read."""
+Reader = Callable[[r.ResultSet], list[Sample] | None]
+"""The stored samples of a result set; None: there are none, or they do not read."""
 OTHERS = 20
 """Newest results of other checkpoints that a result is compared with."""
 
@@ -47,7 +47,7 @@ def review_of(
     if evaluation.review is None:
         return None
     counted = state.expect(assessment.result_sets[run], r.ResultSet)
-    samples = read(counted.run.samples)
+    samples = read(counted)
     selection = (
         None
         if samples is None
@@ -100,15 +100,15 @@ def _others(
     plan = state.expect(state.assessments[assessment_id].plan or "", r.Plan)
     here = state.occasion(assessment_id)
     known = [
-        (state.index_of[digest], key, state.expect(digest, r.ResultSet).run)
+        (state.index_of[digest], key, state.expect(digest, r.ResultSet))
         for key, one in state.assessments.items()
         if (digest := one.result_sets.get(run)) and state.index_of[digest] <= plan.ledger_index
     ]
     mine: list[Compared] = []
     others: list[Compared] = []
-    for _, key, other in sorted(known, key=lambda one: -one[0])[:OTHERS]:
+    for _, key, found in sorted(known, key=lambda one: -one[0])[:OTHERS]:
         occasion, (_, checkpoint) = state.occasion(key), state.checkpoint_of(key)
-        samples = read(other.samples)
+        samples, other = read(found), found.run
         same = (other.evaluation, other.evaluation_version) == (evaluation.id, evaluation.version)
         if not same or samples is None or occasion.checkpoint == here.checkpoint:
             continue
@@ -148,7 +148,7 @@ def draft(
     if evaluation.review is None or run not in assessment.result_sets:
         raise Refused("no_review", f"No review of the transcripts of {run!r} is asked for.")
     counted = state.expect(assessment.result_sets[run], r.ResultSet)
-    samples = read(counted.run.samples)
+    samples = read(counted)
     if samples is None or counted.run.log is None:
         raise Refused(
             "no_transcripts",

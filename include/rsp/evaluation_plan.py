@@ -32,6 +32,7 @@ class PlannedRun(RunKey):
     engine: str = Field(description="`module:function` of an Inspect task, or `delivered`")
     arguments: dict[str, Scalar]
     grader: str | None
+    scorer: str | None = Field(description="whose score counts; null: the only one")
     epochs: int
     seed: int | None
     per_sample: SampleBudget
@@ -84,6 +85,7 @@ def _planned(evaluation: Evaluation, run: RunKey) -> PlannedRun:
         engine=task.task if task else "delivered",
         arguments=task.arguments if task else {},
         grader=task.grader if task else None,
+        scorer=task.scorer if task else None,
         epochs=task.epochs if task else 1,
         seed=task.seed if task else None,
         per_sample=task.per_sample if task else SampleBudget(),

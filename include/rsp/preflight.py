@@ -6,12 +6,12 @@ was recorded, so that nobody's word for it is taken.
 
 from __future__ import annotations
 
-from include.rsp.results import ControlResult, EvaluationRun
+from include.rsp.results import Conditions, ControlResult
 from include.rsp.suite import Evaluation
 from include.rsp.suite_parts import Control
 
 
-def unfit(evaluation: Evaluation, run: EvaluationRun) -> list[str]:
+def unfit(evaluation: Evaluation, found: Conditions) -> list[str]:
     """What shows that the instrument is not fit; empty when nothing does.
 
     It is fit only if (1) the environment manifest says what the suite asks of it; (2) the dataset
@@ -21,22 +21,22 @@ def unfit(evaluation: Evaluation, run: EvaluationRun) -> list[str]:
     """
     problems = []
     for name, expected in sorted(evaluation.environment.items()):  # (1)
-        got = run.environment.get(name)
+        got = found.environment.get(name)
         if got != expected:
             problems.append(f"the environment has {name} {got!r} (expected {expected!r})")
-    if evaluation.dataset is not None and run.dataset != evaluation.dataset:  # (2)
-        problems.append(f"the dataset is {run.dataset} (expected {evaluation.dataset})")
-    problems += _problems_with_sandbox(evaluation, run)  # (3)
-    problems += _problems_with_leaks(evaluation, run)  # (4)
-    problems += _problems_with_control("positive", evaluation, run.positive_control)  # (5)
-    problems += _problems_with_control("null", evaluation, run.null_control)  # (6)
+    if evaluation.dataset is not None and found.dataset != evaluation.dataset:  # (2)
+        problems.append(f"the dataset is {found.dataset} (expected {evaluation.dataset})")
+    problems += _problems_with_sandbox(evaluation, found)  # (3)
+    problems += _problems_with_leaks(evaluation, found)  # (4)
+    problems += _problems_with_control("positive", evaluation, found.positive_control)  # (5)
+    problems += _problems_with_control("null", evaluation, found.null_control)  # (6)
     return problems
 
 
-def _problems_with_sandbox(evaluation: Evaluation, run: EvaluationRun) -> list[str]:
+def _problems_with_sandbox(evaluation: Evaluation, found: Conditions) -> list[str]:
     if evaluation.inspect is None or evaluation.inspect.sandbox is None:
         return []
-    probe = run.egress
+    probe = found.egress
     if probe is None or not probe.tried:
         return ["nobody tried whether the sandbox can reach out"]
     if probe.reached:
@@ -46,15 +46,15 @@ def _problems_with_sandbox(evaluation: Evaluation, run: EvaluationRun) -> list[s
     return []
 
 
-def _problems_with_leaks(evaluation: Evaluation, run: EvaluationRun) -> list[str]:
-    if evaluation.dataset is None and run.leaks is None:
+def _problems_with_leaks(evaluation: Evaluation, found: Conditions) -> list[str]:
+    if evaluation.dataset is None and found.leaks is None:
         return []
-    if run.leaks is None:
+    if found.leaks is None:
         return ["nobody looked whether the answers stand in the questions"]
-    if run.leaks.leaked:
+    if found.leaks.leaked:
         return [
-            f"{len(run.leaks.leaked)} of {run.leaks.checked} samples give their answer away, "
-            f"first {run.leaks.leaked[0]!r}"
+            f"{len(found.leaks.leaked)} of {found.leaks.checked} samples give their answer away, "
+            f"first {found.leaks.leaked[0]!r}"
         ]
     return []
 

@@ -75,7 +75,18 @@ class LeakCheck(Document):
     leaked: list[str] = Field(description="ids of samples whose answer stands in their input")
 
 
-class EvaluationRun(Document):
+class Conditions(Document):
+    """What the pre-flight found of the instrument, before the model was asked anything."""
+
+    environment: dict[str, Scalar]
+    dataset: Digest | None = Field(default=None, description="of what is put to the model")
+    leaks: LeakCheck | None = None
+    egress: EgressProbe | None = Field(default=None, description="null: there is no sandbox")
+    positive_control: ControlResult | None
+    null_control: ControlResult | None
+
+
+class EvaluationRun(Conditions):
     """What the evaluator reports of one evaluation of one variant of one checkpoint."""
 
     job: Identifier
@@ -92,12 +103,6 @@ class EvaluationRun(Document):
     finished_at: Moment
     attempts: int = Field(ge=1)
     elicitation: Elicitation
-    environment: dict[str, Scalar]
-    dataset: Digest | None = Field(default=None, description="of what was put to the model")
-    egress: EgressProbe | None = Field(default=None, description="null: there is no sandbox")
-    leaks: LeakCheck | None = None
-    positive_control: ControlResult | None
-    null_control: ControlResult | None
     samples: BlobRef | None = None
     log: BlobRef | None = None
 

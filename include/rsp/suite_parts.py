@@ -71,6 +71,10 @@ class InspectTask(Document):
     seed: int | None = Field(default=None, description="of the model's sampling")
     per_sample: SampleBudget = SampleBudget()
     parallel_samples: int | None = Field(default=None, gt=0)
+    egress_targets: list[str] = Field(
+        default=["1.1.1.1:443", "8.8.8.8:53", "169.254.169.254:80"],
+        description="host:port that the sandbox must not reach",
+    )
     sandbox: Literal["docker", "unsafe_local"] | None = Field(
         default=None, description="where the model's tools run; null: it has none; unsafe_local: "
         "as the user of the evaluation process, for tests of Redline alone",

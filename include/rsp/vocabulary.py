@@ -79,6 +79,8 @@ class ResultStatus(StrEnum):
     COMPLETE = "complete"
     UNFIT = "unfit"
     """Its pre-flight failed: the model under evaluation was not asked anything."""
+    UNREADABLE = "unreadable"
+    """It ended, but nobody can read its log."""
     CRASHED = "crashed"
 
 

@@ -18,10 +18,11 @@ log = logging.getLogger("redline.operators")
 
 
 class EvaluateOperator(BaseOperator):
-    """Submit one evaluation under its deterministic job name, wait for it, record its results.
+    """Submit one run of the plan under its deterministic job name, wait for it, record its results.
 
-    A retry finds the job by its name. A process that died is started again until its attempts
-    are used up; then the result set says `crashed`, which rules nothing out.
+    A retry finds the job by its name. A process that died is started again until its attempts are
+    used up, and goes on where it stopped; then the result set says `crashed`, which rules nothing
+    out.
     """
 
     template_fields: Sequence[str] = ("assessment_id", "evaluation")
@@ -44,30 +45,33 @@ class EvaluateOperator(BaseOperator):
     def _go_on(self, *, overdue: bool) -> str:
         from include.adapters.evaluation import JobState
         from include.rsp.canonical import digest_of
-        from include.wiring import assessment
+        from include.wiring import evaluating
 
         desk = steps.open_desk()
-        request = assessment.job_request(desk, self.assessment_id, self.evaluation)
+        counted = evaluating.counted_result(desk, self.assessment_id, self.evaluation)
+        if counted is not None:
+            log.info("%s is counted already", self.evaluation)
+            steps.show(counted)
+            return counted
+        request = evaluating.job_request(desk, self.assessment_id, self.evaluation)
         if overdue:
             log.warning("job %s is over its time limit and is ended", request.job)
             desk.jobs.cancel(request.job)
-        limits = request.evaluation.inspect
-        known = desk.state.assessments[self.assessment_id].result_sets.get(self.evaluation)
-        state = desk.jobs.state(request.job)
-        may_start = desk.jobs.attempts(request.job) < limits.attempts
-        runs = state is JobState.RUNNING and not overdue
-        if not known and (runs or (state is not JobState.FINISHED and may_start)):
+        status = desk.jobs.poll(request.job)
+        runs = status.state is JobState.RUNNING and not overdue
+        may_start = status.attempts < request.task.attempts
+        if runs or (status.state is not JobState.FINISHED and may_start):
             desk.jobs.submit(request)
-            log.info("job %s, attempt %s", request.job, desk.jobs.attempts(request.job))
+            log.info("job %s, attempt %s", request.job, desk.jobs.poll(request.job).attempts)
             self.defer(
                 trigger=EvaluationTrigger(
                     jobs=str(desk.jobs.folder),
                     job=request.job,
-                    time_limit=limits.time_limit_seconds,
+                    time_limit=request.task.time_limit_seconds,
                 ),
                 method_name="resume",
             )
-        record = assessment.record_result(desk, self.assessment_id, self.evaluation)
+        record = evaluating.record_result(desk, self.assessment_id, self.evaluation)
         log.info("%s: %s in %s attempts", self.evaluation, record.run.status, record.run.attempts)
         digest = digest_of(record)
         steps.show(digest)

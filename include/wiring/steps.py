@@ -121,6 +121,16 @@ def preliminary(assessment_id: str) -> list[str]:
 
 
 @as_airflow
+def follow_triggers(assessment_id: str) -> list[str]:
+    """The evaluations that waited for a trigger which is not shown to be below."""
+    from include.wiring import evaluating
+
+    names = evaluating.triggered(open_desk(), assessment_id)
+    log.info("to be run because a trigger is not below: %s", ", ".join(names) or "none")
+    return names
+
+
+@as_airflow
 def validate(assessment_id: str) -> list[str]:
     """Hold the results against their expectations; the red lines that can now be compared."""
     from include.rsp.canonical import digest_of

@@ -19,7 +19,6 @@ LOADED = (
     "arguments",
     [
         ["api-server"],
-        ["dag-processor"],
         ["triggerer"],
         ["db", "migrate"],
         ["dags", "scheduler"],
@@ -37,10 +36,15 @@ def test_the_scheduler_preloads(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
     monkeypatch.setattr(airflow_local_settings.importlib, "import_module", loaded.append)
 
-    assert airflow_local_settings._is_scheduler(["airflow", "scheduler", "--skip-serve-logs"])
-    airflow_local_settings._preload()
+    wanted = airflow_local_settings._preloaded_by(["airflow", "scheduler", "--skip-serve-logs"])
+    airflow_local_settings._preload(wanted)
 
     assert tuple(loaded) == PRELOADED
+
+
+def test_the_dag_processor_preloads_what_airflow_imports_for_every_asset() -> None:
+    wanted = airflow_local_settings._preloaded_by(["airflow", "dag-processor"])
+    assert wanted == ("boto3.s3.transfer",)
 
 
 def test_airflows_settings_are_not_overwritten() -> None:

@@ -23,7 +23,7 @@ from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome
-from include.wiring import assessment, registration, signing_off
+from include.wiring import assessment, evaluating, registration, signing_off
 from tests.pure.wiring.test_notary_refusals import ask, hold_of, refused, released
 from tests.support.factories import (
     ADDITION,
@@ -321,7 +321,7 @@ def test_swapped_weights_are_not_evaluated(world: World) -> None:
     folder = world.publish(1)
     key = world.due()
     assessment.plan(world.desk, key)
-    request = assessment.job_request(world.desk, key, "maximum")
+    request = evaluating.job_request(world.desk, key, "maximum")
     _check_weights(request)
     (folder / "weights.npz").write_bytes(b"xyz")
     with pytest.raises(RuntimeError, match="expected sha256"):

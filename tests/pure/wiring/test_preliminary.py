@@ -11,7 +11,7 @@ from include.rsp import records as r
 from include.rsp.comparison import GroundAnswer
 from include.rsp.errors import Refused
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
-from include.wiring import assessment, registration, screening
+from include.wiring import assessment, evaluating, registration, screening
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -128,7 +128,7 @@ def test_a_job_that_crashed_is_a_doubt(asking: World, monkeypatch: pytest.Monkey
     key = due(asking, 1.5)
     assessment.plan(asking.desk, key)
     assessment.pre_flight(asking.desk, key)
-    assessment.record_result(asking.desk, key, "maximum")
+    evaluating.record_result(asking.desk, key, "maximum")
     assert screening.answer_preliminary(asking.desk, key).notably_more_capable
 
 
@@ -136,7 +136,7 @@ def test_results_that_validation_quarantined_inherit_nothing(asking: World) -> N
     key = due(asking, 1.5)
     asking.finish_jobs(key, {"maximum": 10})
     assessment.pre_flight(asking.desk, key)
-    assessment.record_result(asking.desk, key, "maximum")
+    evaluating.record_result(asking.desk, key, "maximum")
     assert not screening.answer_preliminary(asking.desk, key).notably_more_capable
     asking.validate(key, valid=False)
     _, verdict = assessment.reach_verdict(asking.desk, key)
@@ -197,7 +197,7 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
     small = due(asking, 1.5, run_id="run-3")
     asking.finish_jobs(small, {"maximum": 60})
     assessment.pre_flight(asking.desk, small)
-    assessment.record_result(asking.desk, small, "maximum")
+    evaluating.record_result(asking.desk, small, "maximum")
     plan = assessment.plan(asking.desk, small)
     with pytest.raises(Refused, match="does not follow"):
         asking.desk.submit(
