@@ -29,7 +29,7 @@ class TranscriptReview(Document):
 
     share: float = Field(ge=0, le=1, description="of all trials, drawn by lot")
     at_least: int = Field(ge=0, description="drawn by lot however small the share is")
-    at_most: int = Field(gt=0, le=1000, description="that one reviewer can read in one task")
+    at_most: int = Field(gt=0, le=200, description="that one reviewer can read in one task")
     triggers: list[AnomalyKind] = Field(description="what always goes to review")
     within_hours: float = Field(gt=0, le=24 * CENTURY_DAYS, description="then it is too late")
     reviewers: list[Identifier] = Field(min_length=1, description="offices, any one of which reads")

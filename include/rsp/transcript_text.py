@@ -15,10 +15,10 @@ from include.rsp.review_parts import Selection
 
 WHOLE = 120_000
 """Characters of transcripts in one extract: what a person reads, a task holds and a page shows."""
-LEAST = 2_000
+LEAST = 1_000
 """Characters that each transcript gets, however many there are."""
-MESSAGES = 200
-"""Messages of one transcript that are shown: the first and the last of them."""
+SHORTEST = 250
+"""Characters that a message is not cut below: rather fewer of them, the first and the last."""
 NAME = 60
 
 
@@ -69,13 +69,13 @@ def extract(run: str, chosen: Selection, found: Sequence[Transcript], log: BlobR
 
 
 def _transcript(one: Transcript, room: int) -> str:
-    shown = list(one.messages)
-    left_out = len(shown) - MESSAGES
-    each = max(200, room // max(min(len(shown), MESSAGES), 1))
-    blocks = [_block(message, each) for message in shown]
+    most = max(4, room // SHORTEST)
+    shown, left_out = list(one.messages), len(one.messages) - most
     if left_out > 0:
-        half = MESSAGES // 2
-        blocks = [*blocks[:half], f"({left_out} messages are left out here)", *blocks[-half:]]
+        shown = [*shown[: most // 2], *shown[-(most // 2) :]]
+    blocks = [_block(message, max(SHORTEST, room // max(len(shown), 1))) for message in shown]
+    if left_out > 0:
+        blocks.insert(most // 2, f"({len(one.messages) - len(shown)} messages are left out here)")
     scored = f"Scored:\n\n{verbatim(_cut(one.scored, 600))}"
     return "\n\n".join([*(blocks or ["(no message)"]), scored])
 
