@@ -17,7 +17,7 @@ from include.adapters.review_requests import draft, runs_to_review
 from include.adapters.store import get_blob, put_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest
-from include.rsp.errors import DomainError, Refused
+from include.rsp.errors import DomainError, NotaryUnreachable, Refused
 from include.rsp.human_tasks import REVIEW, task_for
 from include.rsp.reviews import heard_on
 from include.wiring.asking import Question, user_of
@@ -145,13 +145,24 @@ def count_answers(
     """Write down what reviewers answered; by run, what became of its review, for people to see.
 
     A refused answer is no review; the refusal is in the ledger and the others are counted.
+
+    Raises:
+        NotaryUnreachable: the notary could not ask Airflow about an answer that it has to.
     """
+    unasked: list[str] = []
     for about, one in given.items():
         request = desk.state.expect(about, r.ReviewRequest)
         try:
             record_answer(desk, REVIEW, about, request.office, one)
         except DomainError as error:
             log.warning("the review of %s does not count: %s", request.run, error)
+            if isinstance(error, Refused) and error.code == "airflow_unreachable":
+                unasked.append(request.run)
+    if unasked:
+        raise NotaryUnreachable(
+            f"The notary could not ask Airflow who reviewed {', '.join(unasked)}. The answers are "
+            "brought again; if that does not help, start Airflow's API and clear count_reviews."
+        )
     state = desk.state
     found: dict[str, str] = {}
     for run, digest in state.assessments[assessment_id].review_requests.items():

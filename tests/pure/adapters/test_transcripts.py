@@ -112,7 +112,7 @@ def test_a_bomb_is_refused_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert len(bomb) < 100_000
     tracemalloc.start()
     try:
-        with pytest.raises(InvalidDocument, match="larger than|too much memory"):
+        with pytest.raises(InvalidDocument, match=r"larger than|too much memory"):
             read_transcripts(bomb, [("p1", 1)])
         assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     finally:
