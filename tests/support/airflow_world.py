@@ -216,11 +216,8 @@ class People(threading.Thread):
     def answer(self, person: Person, task: dict[str, Any], says: Says) -> None:
         """Give one answer."""
         kind = next(one for start, one in self.KINDS.items() if task["task_id"].startswith(start))
-        shown = "capability_report" if kind == "opinion" else "packet"
-        about = [key for key, one in self.world.state.records.items() if one.kind == shown][-1]
-        if kind == "transcript_review":
-            (digits,) = {one.rsplit("(", 1)[1].rstrip(")") for one in person.options(task)}
-            (about,) = [one for one in self.world.state.records if digits in one]
+        (digits,) = {one.rsplit("(", 1)[1].rstrip(")") for one in person.options(task)}
+        (about,) = [one for one in self.world.state.records if one[7:].startswith(digits)]
         params: dict[str, Any] = {"reason": "in a test", **says.more}
         params.pop("notice", None)
         if says.signed:
