@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,13 @@ def looping_reviewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield from pointed_to(world, tmp_path, monkeypatch)
 
 
+@pytest.fixture
+def looping_hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopingWorld]:
+    """The reviewer's time is over before anybody could look."""
+    world = LoopingWorld(tmp_path, suite=reviewed_suite(within_hours=1e-6))
+    yield from pointed_to(world, tmp_path, monkeypatch)
+
+
 def test_the_reviewer_has_no_default_and_is_one_mapped_question(bag: Any) -> None:
     task = bag.dags["assess_checkpoint"].get_task("review_transcripts")
     assert task.is_mapped
@@ -50,49 +56,28 @@ def test_each_run_is_read_and_then_it_continues(bag: Any, looping_reviewed: Loop
     assert [len(one.invalidated) for one in verdict.decision.findings] == [1, 1, 0]
 
 
-def test_what_nobody_reads_in_time_pauses(bag: Any, looping_reviewed: LoopingWorld) -> None:
-    """Airflow's own sweep ends the questions; the run goes on to say what is not ruled out."""
-    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
-
-    world, over = looping_reviewed, threading.Event()
-
-    def sweep() -> None:
-        runner = SchedulerJobRunner.__new__(SchedulerJobRunner)
-        while not over.wait(0.3):
-            if world.of_kind(r.ReviewRequest):
-                _let_time_pass()
-                SchedulerJobRunner.check_awaiting_input_timeouts(runner)
-
-    sweeping = threading.Thread(target=sweep, daemon=True)
-    sweeping.start()
-    try:
-        with People(world, **AGREED).answering():
-            run = assess(bag, world, CALM)
-    finally:
-        over.set()
-        sweeping.join(5)
+def test_what_nobody_reads_in_time_pauses(bag: Any, looping_hasty: LoopingWorld) -> None:
+    world = looping_hasty
+    with People(world, **AGREED).answering():
+        run = assess(bag, world, CALM)
     found = states(run)
     assert found["review_transcripts"] == "failed"
     assert (found["count_reviews"], found["pause"], found["continue"]) == (
         "success", "success", "skipped",
     )  # fmt: skip
+    assert world.of_kind(r.ReviewRequest)
     assert world.of_kind(r.TranscriptReviewed) == []
     (verdict,) = world.of_kind(r.Verdict)
     assert verdict.decision.red_lines[0].status == "not_ruled_out"
     assert world.state.runs[RUN].holds_in_force
 
 
-def _let_time_pass() -> None:
-    """The reviewers' time is over: what waits for them is as late as it would be then."""
-    from datetime import timedelta
+def test_airflows_own_end_of_a_question_fails_it_and_answers_nothing() -> None:
+    from airflow.sdk.exceptions import AirflowFailException
 
-    from airflow.models import TaskInstance
-    from airflow.sdk.timezone import utcnow
-    from airflow.utils.session import create_session
+    from include.wiring.reviewers import AskReviewer
 
-    with create_session() as session:
-        waiting = session.query(TaskInstance).filter(
-            TaskInstance.task_id == "review_transcripts", TaskInstance.state == "awaiting_input"
-        )
-        for one in waiting:
-            one.trigger_timeout = utcnow() - timedelta(seconds=1)
+    asked = AskReviewer(task_id="one", about="sha256:" + "1" * 64, evaluation="a-run")
+    over = {"error": "the response timeout has passed", "error_type": "timeout"}
+    with pytest.raises(AirflowFailException, match=r"a-run in time\. It rules nothing out"):
+        asked.execute_complete({}, over)
