@@ -13,7 +13,7 @@ import pytest
 
 from include.adapters import answers
 from include.adapters.rederivation import reader_of
-from include.adapters.review_requests import draft
+from include.adapters.review_requests import draft, review_of
 from include.adapters.store import get_blob, put_blob
 from include.adapters.verification import verify_store
 from include.cli import main as command
@@ -21,6 +21,7 @@ from include.rsp import records as r
 from include.rsp.canonical import canonical_bytes, digest_of
 from include.rsp.errors import NotaryUnreachable, Refused
 from include.rsp.human_tasks import REVIEW
+from include.rsp.results import Sample
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus
 from include.wiring import assessment, registration, reviewing
 from include.wiring.signing_off import Answered
@@ -60,6 +61,45 @@ def test_what_nobody_read_is_not_ruled_out(reviewed: World) -> None:
     assert found.decision.red_lines[0].status is RedLineStatus.NOT_RULED_OUT
     assert "were not reviewed yet" in problems(found)
     assert verify_store(reviewed.store).problems == []
+
+
+def test_what_the_results_flag_is_put_to_people_first(reviewed: World) -> None:
+    key = evaluated(reviewed)
+    state = reviewed.state
+    stored = reader_of(reviewed.store, state)
+
+    def flagged(result_set: r.ResultSet) -> list[Sample] | None:
+        return [
+            one.model_copy(update={"flags": ["sandbagging"]}) if one.sample_id == "p0150" else one
+            for one in stored(result_set) or []
+        ]
+
+    rules = reviewed.desk.rulebook.of_assessment(state, key)
+    made = draft(reviewed.store, flagged, state, rules, key, ADDITION)
+    first = made.selection.trials[0]
+    assert (first.sample_id, first.because) == ("p0150", "flagged as 'sandbagging'")
+    review = review_of(flagged, state, rules, key, ADDITION)
+    assert review is not None
+    assert review.selection == made.selection
+
+
+def test_results_that_fell_since_the_last_checkpoint_are_read_as_far_as_one_can(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, suite=reviewed_suite(triggers=["regressed"], at_most=7))
+    key = evaluated(world, addition=20)
+    read(world, asked(world, key))
+    verdict(world, key)
+    assessment.request_permit(world.desk, key)
+    world.pass_time(seconds=30)
+    world.publish(4)
+    later = world.due()
+    world.evaluate(later, addition=2)
+    request = world.state.expect(asked(world, later), r.ReviewRequest)
+    assert len(request.trials) == 7
+    assert "the mean score fell from 0.1" in request.alerts[0]
+    assert request.unread >= 18 - 7  # of those whose score fell
+    assert verify_store(world.store).problems == []
 
 
 def test_where_nobody_was_even_asked_nothing_is_ruled_out(reviewed: World) -> None:
