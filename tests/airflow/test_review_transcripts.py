@@ -17,7 +17,7 @@ from tests.support.reviewing import reviewed_suite
 from tests.support.world import RUN
 
 pytestmark = pytest.mark.airflow
-READ = Says("nothing_suspicious", more={"invalid": ["1: the sandbox was down"]})
+READ = Says("nothing_suspicious", signed=False, more={"invalid": ["1: the sandbox was down"]})
 
 
 @pytest.fixture
@@ -43,7 +43,9 @@ def test_the_reviewer_has_no_default_and_is_one_mapped_question(bag: Any) -> Non
 
 
 def test_each_run_is_read_and_then_it_continues(bag: Any, looping_reviewed: LoopingWorld) -> None:
+    """Answered without a signature: the notary asks Airflow for each of the mapped questions."""
     world = looping_reviewed
+    world.attested()
     with People(world, review_transcripts=READ).answering():
         run = assess(bag, world, CALM, pauses=False)
     assert run.state == "success", states(run)
@@ -51,7 +53,8 @@ def test_each_run_is_read_and_then_it_continues(bag: Any, looping_reviewed: Loop
     asked = [one for one in run.get_task_instances() if one.task_id == "review_transcripts"]
     assert {one.rendered_map_index for one in asked} == {ADDITION, "maximum"}
     said = world.of_kind(r.TranscriptReviewed)
-    assert [one.identification for one in said] == ["SIGNED", "SIGNED"]
+    assert [one.identification for one in said] == ["ATTESTED_BY_AIRFLOW"] * 2
+    assert {one.attested.map_index for one in said} == {0, 1}
     (verdict,) = world.of_kind(r.Verdict)
     assert [len(one.invalidated) for one in verdict.decision.findings] == [1, 1, 0]
 

@@ -80,7 +80,7 @@ rights = st.lists(st.booleans(), min_size=N, max_size=N) | st.integers(0, N).map
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     method=st.sampled_from(METHODS),
     right=rights,
@@ -129,7 +129,7 @@ oddities = st.builds(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     rule=rules,
     odd=st.lists(oddities, max_size=30),
