@@ -141,9 +141,8 @@ def assess(history: History, run_id: str, place: int) -> None:
         valid=dict.fromkeys(results, True), problems={name: [] for name in results},
         report=put_blob(history.store, b"{}", name="great-expectations.json"),
     )  # fmt: skip
-    assessment = history.state.assessments[key]
     decision = decide(
-        RULES.policy, suite, stored_evidence(history.store, history.state, assessment),
+        RULES.policy, suite, stored_evidence(history.store, history.state, RULES, key),
         checkpoint=digest, checkpoint_at=manifest.created_at, at=history.now,
     )  # fmt: skip
     verdict = history.add(

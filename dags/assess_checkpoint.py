@@ -10,9 +10,10 @@ assessment_id of one that was raised.
 preliminary, validation and verdict records; the Capability Report, the packet, what people said of
 them, and the permit, the holds and the check of the stop that follow.
 
-**Where a human acts:** give_opinion_as_second_line, then sign_off_as_rso and sign_off_as_ceo (or
-the offices that the policy names), then confirm_receipt_as_board and others who have to be told
-first; answer_on_deletion_as_ciso and others where the policy asks it. Silence approves nothing.
+**Where a human acts:** review_transcripts, once for each run that the suite wants read;
+give_opinion_as_second_line, then sign_off_as_rso and sign_off_as_ceo (or the offices that the
+policy names), then confirm_receipt_as_board and others who have to be told first;
+answer_on_deletion_as_ciso and others where the policy asks it. Silence approves nothing.
 
 **If it fails:** no verdict means no permit: the trainer stops at its ceiling. An evaluation that
 fails rules nothing out. Clear the failed task; everything counted is used again. See
@@ -30,6 +31,7 @@ from include.wiring.defaults import TASK_DEFAULTS, step, with_record_link
 from include.wiring.hold_operators import VerifyStop, WaitForAcknowledgement
 from include.wiring.operators import EvaluateOperator
 from include.wiring.people import determine
+from include.wiring.reviewers import review
 
 
 @dag(
@@ -73,10 +75,16 @@ def assess_checkpoint() -> None:
         )
     )
     compare = (
-        task(steps.compare, map_index_template="{{ label }}", multiple_outputs=False)
+        task(
+            steps.compare,
+            map_index_template="{{ label }}",
+            multiple_outputs=False,
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # or nothing had to be read
+        )
         .partial(assessment_id=key)
         .expand(red_line=validate)
     )
+    review(assessment_id=key, validated=validate) >> compare
     verdict = with_record_link(task.branch(steps.verdict)(assessment_id=key))
     ready >> evaluated >> validate >> compare >> verdict
     ready >> [screened, preliminary]  # only where the policy asks if it is notably more capable

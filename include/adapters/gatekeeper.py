@@ -17,6 +17,7 @@ from include.adapters import adoption_check as adoption
 from include.adapters import rederivation
 from include.adapters.delivery_check import check_delivered
 from include.adapters.people_check import PeopleCheck
+from include.adapters.review_requests import check_request
 from include.adapters.store import Store, get_blob
 from include.adapters.witness import Witness
 from include.rsp import records as r
@@ -41,6 +42,7 @@ PROMPT = (
     r.Plan,
     r.Preliminary,
     r.Validation,
+    r.ReviewRequest,
     r.Verdict,
     r.SafeguardsJudgement,
     r.CapabilityReport,
@@ -109,6 +111,8 @@ class Gatekeeper:
             r.Plan: self._check_plan,
             r.Preliminary: self._check_preliminary,
             r.ResultSet: self._check_result_set,
+            r.ReviewRequest: self._check_review_request,
+            r.TranscriptReviewed: self.people.check_answer,
             r.Verdict: self._check_verdict,
             r.SafeguardsJudgement: self._check_judgement,
             r.CapabilityReport: self.people.check_report,
@@ -190,6 +194,11 @@ class Gatekeeper:
             run.evaluation
         )
         check_delivered(self.store, state, record, evaluation, named[run.key])
+
+    def _check_review_request(self, state: LedgerState, record: r.ReviewRequest) -> None:
+        rules = self.rulebook.of_assessment(state, record.assessment_id)
+        read = rederivation.reader_of(self.store, state)
+        check_request(self.store, read, state, rules, record)
 
     def _check_preliminary(self, state: LedgerState, record: r.Preliminary) -> None:
         rules = self.rulebook.of_assessment(state, record.assessment_id)

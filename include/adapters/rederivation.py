@@ -12,6 +12,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from include.adapters.policy_files import read_policy, read_suite
+from include.adapters.review_requests import Reader, review_of
 from include.adapters.sample_table import read_table, to_samples
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
@@ -29,8 +30,9 @@ from include.rsp.forecast import (
 )
 from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
+from include.rsp.review_parts import NotDue
 from include.rsp.rules import Rules
-from include.rsp.state import AssessmentState, LedgerState
+from include.rsp.state import LedgerState
 from include.rsp.suite import Evaluation, load_bearing
 
 
@@ -102,9 +104,10 @@ def _own_decision(
     validated: bool = True,
 ) -> Decision:
     _, checkpoint = state.checkpoint_of(assessment_id)
-    evidence = stored_evidence(store, state, state.assessments[assessment_id])
+    evidence = stored_evidence(store, state, rules, assessment_id)
     if not validated:
-        evidence = {name: replace(one, valid=True) for name, one in evidence.items()}
+        early = NotDue.BEFORE_VALIDATION
+        evidence = {name: replace(one, valid=True, review=early) for name, one in evidence.items()}
     return decide(
         rules.policy,
         rules.suite,
@@ -117,24 +120,25 @@ def _own_decision(
 
 
 def stored_evidence(
-    store: Store, state: LedgerState, assessment: AssessmentState
+    store: Store, state: LedgerState, rules: Rules, assessment_id: str
 ) -> dict[str, Evidence]:
-    """The counted result sets with their samples, and what validation said of each."""
+    """The counted result sets with their samples, and what validation and reviewers said."""
+    assessment = state.assessments[assessment_id]
     valid: dict[str, bool] = {}
     validated: dict[str, Digest] = {}
     if assessment.validation is not None:
         validation = state.expect(assessment.validation, r.Validation)
         valid = dict(validation.valid)
         validated = {name: ref.record for name, ref in validation.result_sets.items()}
-    plan = state.expect(assessment.plan, r.Plan) if assessment.plan else None
-    scorers = {one.name: one.scorer for one in plan.runs} if plan else {}
+    read = reader_of(store, state)
     found = {}
     for name, digest in assessment.result_sets.items():
-        run = state.expect(digest, r.ResultSet).run
+        result_set = state.expect(digest, r.ResultSet)
         found[name] = Evidence(
-            run=run,
-            samples=read_samples(store, run.samples, scorer=scorers.get(name)),
+            run=result_set.run,
+            samples=read(result_set),
             valid=valid.get(name) if validated.get(name) == digest else None,
+            review=review_of(read, state, rules, assessment_id, name),
         )
     return found
 
@@ -159,6 +163,18 @@ def read_samples(
         return SampleTable.model_validate_json(content).samples
     except (InvalidDocument, ValidationError):
         return None
+
+
+def reader_of(store: Store, state: LedgerState) -> Reader:
+    """What reads the stored samples of a result set, with the scorer that its plan names."""
+
+    def read(result_set: r.ResultSet) -> list[Sample] | None:
+        plan = state.expect(result_set.plan.record, r.Plan)
+        scorers = {one.name: one.scorer for one in plan.runs}
+        run = result_set.run
+        return read_samples(store, run.samples, scorer=scorers.get(run.key))
+
+    return read
 
 
 def derive_forecasts(

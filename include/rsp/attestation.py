@@ -29,6 +29,7 @@ class Predicate(StrEnum):
     OPINION = "urn:redline:opinion:1"
     RECEIPT = "urn:redline:receipt:1"
     DELETION_ANSWER = "urn:redline:deletion-answer:1"
+    TRANSCRIPT_REVIEW = "urn:redline:transcript-review:1"
     REVOCATION = "urn:redline:revocation:1"
     DELIVERED_RESULTS = "urn:redline:delivered-results:1"
     HEARTBEAT = "urn:redline:heartbeat:1"

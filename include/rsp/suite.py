@@ -18,6 +18,7 @@ from include.rsp.elicitation import Method
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine, Spacing
 from include.rsp.quality import Quality
+from include.rsp.review_parts import TranscriptReview
 from include.rsp.study import HumanStudy
 from include.rsp.suite_parts import Control, InspectTask, Limits, Scalar
 from include.rsp.vocabulary import EvaluationRole
@@ -94,6 +95,7 @@ class Evaluation(Document):
     )
     positive_control: Control | None = Field(default=None, description="demanded with `inspect`")
     null_control: Control | None = Field(default=None, description="demanded with `inspect`")
+    review: TranscriptReview | None = Field(default=None, description="null: nobody reads any")
     inspect: InspectTask | None = None
     study: HumanStudy | None = Field(default=None, description="results come from people")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from include.rsp.comparison import screening
 from include.rsp.quality import Quality, SecondGrader
+from include.rsp.review_strictness import review_loosenings
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.suite_parts import Control, Limits
 
@@ -53,6 +54,7 @@ def _evaluation(old: Evaluation, new: Evaluation) -> Iterator[str]:
     yield from _notable(where, old.notable_gain, new.notable_gain)
     yield from _demands(where, old, new)
     yield from _quality(f"{where}: quality", old.quality, new.quality)
+    yield from review_loosenings(f"{where}: review", old.review, new.review)
     for name in ("positive_control", "null_control"):
         yield from _control(f"{where}: {name}", getattr(old, name), getattr(new, name))
 

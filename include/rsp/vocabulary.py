@@ -109,6 +109,14 @@ class AnomalyKind(StrEnum):
     """A flag that this version does not know by name."""
 
 
+class Impression(StrEnum):
+    """What a reviewer says of the transcripts as a whole; the strictest last."""
+
+    NOTHING = "nothing_suspicious"
+    CHEATING = "cheating"
+    SANDBAGGING = "sandbagging"
+
+
 class KeyRole(StrEnum):
     """What a key of the trust root may sign."""
 

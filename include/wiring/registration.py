@@ -15,6 +15,7 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.errors import DomainError, Refused
 from include.rsp.occasion import assessment_id, due_occasion
+from include.rsp.reviews import is_being_read
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import OccasionKind, Outcome
@@ -154,7 +155,10 @@ def standing_still(desk: Desk, rules: Rules) -> list[str]:
     return [
         key
         for key, one in state.assessments.items()
-        if one.last_progress is not None and one.last_progress < limit and _owes(state, key)
+        if one.last_progress is not None
+        and one.last_progress < limit
+        and _owes(state, key)
+        and not is_being_read(state, key, at=desk.now())
     ]
 
 

@@ -42,6 +42,10 @@ def _log(rows: tuple[tuple[str, int, float | None, str | None], ...], model: str
         _put(archive, "_journal/start.json", {"version": 2, "eval": spec, "plan": {}})
         for name, epoch, score, error in rows:
             sample: dict[str, Any] = {"id": name, "epoch": epoch, "input": name, "target": "x"}
+            sample["messages"] = [
+                {"role": "user", "content": f"the problem {name}"},
+                {"role": "assistant", "content": f"the answer to {name}"},
+            ]
             if score is not None:
                 sample["scores"] = {scorer: {"value": score}}
             if error is not None:
