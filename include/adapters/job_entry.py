@@ -26,7 +26,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from include.adapters.evaluation import NOT_PASSED_ON, JobRequest
+from include.adapters.evaluation import JobRequest
+from include.adapters.process_evaluator import NOT_PASSED_ON
 from include.adapters.remote_job import Delivery, StoredFile, is_file_name
 from include.adapters.store import Store, open_store
 from include.rsp.canonical import canonical_bytes, digest_bytes

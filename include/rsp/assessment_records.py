@@ -88,6 +88,9 @@ class Validation(RecordBase):
     valid: dict[Identifier, bool]
     problems: dict[Identifier, list[str]]
     report: BlobRef
+    pages: dict[Identifier, BlobRef] = Field(
+        default_factory=dict, description="of each run that was quarantined, for people"
+    )
 
 
 class Verdict(RecordBase):

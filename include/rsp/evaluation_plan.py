@@ -29,6 +29,7 @@ class PlannedRun(RunKey):
 
     version: str
     runs_after: list[Identifier] = Field(description="run only if one of these is not below")
+    model: str | None = Field(description="as the engine names it; null: results are delivered")
     engine: str = Field(description="`module:function` of an Inspect task, or `delivered`")
     arguments: dict[str, Scalar]
     grader: str | None
@@ -82,11 +83,12 @@ def _planned(evaluation: Evaluation, run: RunKey) -> PlannedRun:
         **run.model_dump(),
         version=evaluation.version,
         runs_after=evaluation.runs_after,
+        model=task.model if task else None,
         engine=task.task if task else "delivered",
         arguments=task.arguments if task else {},
         grader=task.grader if task else None,
         scorer=task.scorer if task else _study_scorer(evaluation),
-        epochs=task.epochs if task else 1,
+        epochs=evaluation.epochs,
         seed=task.seed if task else None,
         per_sample=task.per_sample if task else SampleBudget(),
         time_limit_seconds=task.time_limit_seconds if task else None,

@@ -12,10 +12,9 @@ from typing import Any
 
 from include.adapters import rederivation
 from include.adapters.checkpoint_files import find, read_checked
-from include.adapters.store import put_blob
 from include.rsp import records as r
 from include.rsp.authority import may_machine_determine
-from include.rsp.canonical import Digest, canonical_bytes
+from include.rsp.canonical import Digest
 from include.rsp.comparison import screening
 from include.rsp.decision import RedLineAssessment
 from include.rsp.errors import Refused
@@ -110,65 +109,6 @@ def pre_flight(desk: Desk, assessment_id: str) -> Digest:
         },
     )
     return desk.submit_counted(record, lambda now: now.assessments[assessment_id].preflight)
-
-
-def validate(desk: Desk, assessment_id: str) -> r.Validation:
-    """Hold all result sets against their expectations; keep Great Expectations' full account."""
-    desk.state.occasion(assessment_id)
-    known = desk.state.assessments[assessment_id].validation
-    if known is None:
-        known = desk.submit_counted(
-            _validated(desk, assessment_id),
-            lambda now: now.assessments[assessment_id].validation,
-        )
-    return desk.state.expect(known, r.Validation)
-
-
-def _validated(desk: Desk, assessment_id: str) -> r.Validation:
-    from include.adapters.validation import Validator, nothing_to_validate, result_frame
-
-    state = desk.state
-    rules = desk.rulebook.of_assessment(state, assessment_id)
-    if state.assessments[assessment_id].preflight is None:
-        raise Refused(
-            "no_preflight",
-            f"Assessment {assessment_id} has no pre-flight, so nothing was evaluated. Mend what "
-            "pre_flight names and clear it.",
-        )
-    _, checkpoint = state.checkpoint_of(assessment_id)
-    counted = dict(state.assessments[assessment_id].result_sets)
-    validator, results = Validator(), {}
-    for planned_run in state.expect(desk.plan_of(assessment_id).record, r.Plan).runs:
-        name = planned_run.name
-        digest = counted.get(name)
-        if digest is None and planned_run.runs_after:
-            continue  # whether it had to be run is the verdict's to say
-        run = state.expect(digest, r.ResultSet).run if digest else None
-        scorer = planned_run.scorer
-        samples = rederivation.read_samples(desk.store, run.samples, scorer=scorer) if run else None
-        if run is None or samples is None:
-            reason = (
-                f"no readable result ({run.problem if run else 'the evaluation did not report'})"
-            )
-            results[name] = nothing_to_validate(reason)
-            continue
-        evaluation = rules.suite.evaluation(planned_run.evaluation)
-        frame = result_frame(run, samples)
-        results[name] = validator.validate(evaluation, frame, checkpoint.digest)
-    for name, one in results.items():
-        log.info("%s: %s", name, "valid" if one.valid else f"QUARANTINED: {one.problems}")
-    report = canonical_bytes({name: one.report for name, one in results.items()})
-    return r.Validation(
-        at=desk.now(),
-        by=desk.author,
-        stamp=desk.stamp,
-        assessment_id=assessment_id,
-        plan=desk.plan_of(assessment_id),
-        result_sets={name: r.RecordRef(record=digest) for name, digest in counted.items()},
-        valid={name: one.valid for name, one in results.items()},
-        problems={name: one.problems for name, one in results.items()},
-        report=put_blob(desk.store, report, name="great-expectations.json"),
-    )
 
 
 def compare(desk: Desk, assessment_id: str, red_line: str) -> RedLineAssessment:

@@ -18,6 +18,7 @@ from include.wiring.triggers import ApprovalsTrigger, EvaluationTrigger
 
 if TYPE_CHECKING:
     from include.adapters.evaluation import JobRequest
+    from include.rsp.results import EvaluationRun
     from include.wiring.desk import Desk
 
 log = logging.getLogger("redline.operators")
@@ -41,15 +42,14 @@ class EvaluateOperator(BaseOperator):
 
     def execute(self, context: Any) -> str:
         """Submit and wait."""
-        return self._go_on(overdue=False)
+        return self._go_on(context, overdue=False)
 
     def resume(self, context: Any, event: dict[str, Any]) -> str:
-        """The process has ended, or its time is up."""
-        return self._go_on(overdue=event["state"] == "overdue")
+        """The job has ended, or its time is up; what woke the task is looked at again."""
+        return self._go_on(context, overdue=event.get("state") == "overdue")
 
     @as_airflow
-    def _go_on(self, *, overdue: bool) -> str:
-        from include.adapters.evaluation import JobState
+    def _go_on(self, context: Any, *, overdue: bool) -> str:
         from include.rsp.canonical import digest_of
         from include.wiring import evaluating
 
@@ -61,7 +61,21 @@ class EvaluateOperator(BaseOperator):
             return counted
         request = evaluating.job_request(desk, self.assessment_id, self.evaluation)
         if request.evaluation.study is not None:
-            return self._delivered(desk, request)
+            run = self._delivered(desk, request)
+        elif connection := Settings.from_environment().evaluations:
+            run = self._remote(desk, request, connection, context)
+        else:
+            run = self._here(desk, request, overdue=overdue)
+        record = evaluating.count(desk, self.assessment_id, run)
+        log.info("%s: %s in %s attempts", self.evaluation, record.run.status, record.run.attempts)
+        digest = digest_of(record)
+        steps.show(digest)
+        return digest
+
+    def _here(self, desk: Desk, request: JobRequest, *, overdue: bool) -> EvaluationRun:
+        """As a process of this machine."""
+        from include.adapters.evaluation import JobState
+
         if overdue:
             log.warning("job %s is over its time limit and is ended", request.job)
             desk.jobs.cancel(request.job)
@@ -71,7 +85,7 @@ class EvaluateOperator(BaseOperator):
         if runs or (status.state is not JobState.FINISHED and may_start):
             desk.jobs.submit(request)
             log.info("job %s, attempt %s", request.job, desk.jobs.poll(request.job).attempts)
-            self.defer(
+            raise TaskDeferred(
                 trigger=EvaluationTrigger(
                     jobs=str(desk.jobs.folder),
                     job=request.job,
@@ -79,23 +93,36 @@ class EvaluateOperator(BaseOperator):
                 ),
                 method_name="resume",
             )
-        record = evaluating.record_result(desk, self.assessment_id, self.evaluation)
-        log.info("%s: %s in %s attempts", self.evaluation, record.run.status, record.run.attempts)
-        digest = digest_of(record)
-        steps.show(digest)
-        return digest
+        return desk.jobs.collect(request, desk.store, at=desk.now())
 
-    def _delivered(self, desk: Desk, request: JobRequest) -> str:
-        """Wait until people have delivered, or it is due; record what counts."""
-        from include.rsp.canonical import digest_of
-        from include.wiring import delivering, evaluating
+    def _remote(
+        self, desk: Desk, request: JobRequest, connection: str, context: Any
+    ) -> EvaluationRun:
+        """On the service that the Airflow connection names."""
+        from include.adapters.evaluation import JobState, crashed
+        from include.adapters.remote_job import count_attempts
+        from include.wiring import remote_evaluations
+
+        service = remote_evaluations.open_service(connection)
+        remote = remote_evaluations.plan(service, request, assessment=self.assessment_id)
+        folder = desk.jobs.folder / request.job
+        seen = remote_evaluations.run_remotely(
+            service, remote, request, context=context, resume="resume", folder=folder
+        )
+        attempts = max(count_attempts(remote), 1)
+        if seen.state is not JobState.FINISHED:
+            return crashed(request, seen.why, at=desk.now(), attempts=attempts)
+        run = desk.jobs.collect(request, desk.store, at=desk.now())
+        return run.model_copy(update={"attempts": attempts})
+
+    def _delivered(self, desk: Desk, request: JobRequest) -> EvaluationRun:
+        """Wait until people have delivered, or it is due; the run that counts."""
+        from include.wiring import delivering
 
         folder = Settings.from_environment().inbox
         found = delivering.collect_delivered(desk, self.assessment_id, request, folder=folder)
         if not isinstance(found, delivering.Waiting):
-            digest = digest_of(evaluating.count(desk, self.assessment_id, found))
-            steps.show(digest)
-            return digest
+            return found
         raise TaskDeferred(
             trigger=DeliveryTrigger(folder=found.folder, until=found.until, seen=found.seen),
             method_name="resume",

@@ -69,8 +69,8 @@ def plan(service: RemoteService, request: JobRequest, *, assessment: str) -> Rem
         service.place,
         assessment=assessment,
         evaluation=request.evaluation.id,
-        timeout_seconds=request.evaluation.inspect.time_limit_seconds,
-        attempts=request.evaluation.inspect.attempts,
+        timeout_seconds=request.task.time_limit_seconds,
+        attempts=request.task.attempts,
     )
 
 

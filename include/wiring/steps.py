@@ -134,10 +134,10 @@ def follow_triggers(assessment_id: str) -> list[str]:
 def validate(assessment_id: str) -> list[str]:
     """Hold the results against their expectations; the red lines that can now be compared."""
     from include.rsp.canonical import digest_of
-    from include.wiring import assessment
+    from include.wiring import validating
 
     desk = open_desk()
-    show(digest_of(assessment.validate(desk, assessment_id)))
+    show(digest_of(validating.validate(desk, assessment_id)))
     rules = desk.rulebook.of_assessment(desk.state, assessment_id)
     return [line.id for line in rules.policy.red_lines]
 
