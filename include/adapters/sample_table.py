@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -206,7 +206,7 @@ class _Cell:
     limit: str | None = None
     refusals: int | None = 0
     format_failure: bool | None = None
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 def to_samples(table: pa.Table, *, scorer: str | None) -> list[Sample]:
@@ -244,13 +244,13 @@ def _by_sample(table: pa.Table) -> dict[tuple[str, int], dict[str | None, _Cell]
         columns = [table.column(name).to_pylist() for name in wanted]
     except (KeyError, ValueError) as unread:
         raise _unreadable(str(unread)[:300]) from unread
-    for sample, epoch, name, score, error, cluster, *more, flags in zip(*columns, strict=True):
+    for sample, epoch, name, *cell, flags in zip(*columns, strict=True):
         if not isinstance(sample, str) or not isinstance(epoch, int):
             raise _unreadable(f"a row of sample {sample!r}, epoch {epoch!r}")
         cells = found.setdefault((sample, epoch), {})
         if name in cells:
             raise _unreadable(f"sample {sample!r}, epoch {epoch}, scorer {name!r} has two rows")
-        cells[name] = _Cell(score, error, cluster, *more, flags=tuple(flags or ()))
+        cells[name] = _Cell(*cell, flags=tuple(flags or ()))
     return found
 
 

@@ -187,9 +187,9 @@ def test_a_preliminary_assessment_ends_early_or_goes_on_in_full(
 def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
     bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.adapters.evaluation import Jobs
+    from include.adapters.process_evaluator import ProcessEvaluator
 
-    monkeypatch.setattr(Jobs, "attempts", lambda *_: 3)
+    monkeypatch.setattr(ProcessEvaluator, "attempts", lambda *_: 3)
     with People(looping, **AGREED).answering():
         run = assess(bag, looping, {"maximum": 10, "copying": 100})
     assert states(run)["evaluate"] == "success"

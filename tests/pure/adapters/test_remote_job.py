@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.adapters.evaluation import Jobs, JobState
+from include.adapters.evaluation import JobState
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.remote_job import (
     RemoteJob,
     count_attempts,
@@ -162,7 +163,7 @@ def test_the_first_job_that_is_written_down_counts(tmp_path: Path) -> None:
 def test_fetched_results_are_a_local_jobs_folder(tmp_path: Path) -> None:
     remote = planned(tmp_path)
     request = make_request()
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = ProcessEvaluator(tmp_path / "jobs")
     folder = jobs.folder / request.job
     stage_request(remote, request)
     assert fetch_results(remote, folder) is False
