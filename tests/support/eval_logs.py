@@ -12,15 +12,17 @@ from typing import Any
 from include.rsp.results import Sample
 
 
-def eval_log(samples: Sequence[Sample], *, model: str, scorer: str = "exact") -> bytes:
-    """A finished log with those samples; the same bytes for the same samples."""
+def eval_log(
+    samples: Sequence[Sample], *, model: str, scorer: str = "exact", status: str = "success"
+) -> bytes:
+    """A log with those samples; the same bytes for the same samples."""
     rows = tuple((one.sample_id, one.epoch, one.score, one.error) for one in samples)
-    return _log(rows, model, scorer)
+    return _log(rows, model, scorer, status)
 
 
 @lru_cache(maxsize=256)
 def _log(rows: tuple[tuple[str, int, float | None, str | None], ...], model: str,
-         scorer: str) -> bytes:  # fmt: skip
+         scorer: str, status: str) -> bytes:  # fmt: skip
     spec = {
         "eval_id": "e",
         "run_id": "r",
@@ -33,7 +35,7 @@ def _log(rows: tuple[tuple[str, int, float | None, str | None], ...], model: str
     }
     header = {
         "version": 2,
-        "status": "success",
+        "status": status,
         "eval": spec,
         "results": {"total_samples": len(rows), "completed_samples": len(rows)},
     }

@@ -22,6 +22,7 @@ def make_request(job: str = JOB) -> JobRequest:
     (rule,) = [one for one in toy_suite().evaluations if one.id == ADDITION]
     return JobRequest(
         job=job,
+        run=ADDITION,
         evaluation=rule,
         checkpoint=CHECKPOINT,
         variant="final",
@@ -35,13 +36,16 @@ def make_outcome(**changes: Any) -> JobOutcome:
     control = ControlResult(model="a-model", samples=20, score=1.0)
     return JobOutcome.model_validate(
         {
+            "status": "complete",
+            "problem": None,
             "started_at": iso(START),
             "finished_at": iso(START),
             "elicitation": {"scaffold": "as planned"},
-            "environment": {"python": "3.11"},
-            "positive_control": control,
-            "null_control": control,
-            "samples": "samples.json",
+            "conditions": {
+                "environment": {"python": "3.11"},
+                "positive_control": control,
+                "null_control": control,
+            },
             "log": "log.eval",
         }
         | changes

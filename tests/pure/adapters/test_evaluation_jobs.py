@@ -17,7 +17,8 @@ from include.adapters.store import DirectoryStore, get_blob
 from include.rsp.errors import Refused
 from include.rsp.vocabulary import Outcome, ResultStatus
 from include.wiring import assessment, evaluating, registration
-from tests.support.factories import ADDITION, START, SUITE_BYTES, changed
+from tests.support.eval_logs import eval_log
+from tests.support.factories import ADDITION, START, SUITE_BYTES, changed, make_samples
 from tests.support.world import World
 
 
@@ -117,8 +118,11 @@ def test_a_job_of_that_name_with_another_request_is_not_taken_for_this_one(world
     [
         (lambda log: log[: len(log) // 2], "log.eval"),
         (lambda log: b"", "log.eval"),
-        (lambda log: log.replace(b"toylab/checkpoint", b"toylab/otherpoint"), "toylab/checkpoint"),
-        (lambda log: log.replace(b'"status": "success"', b'"status": "started"'), "started"),
+        (lambda _: eval_log(make_samples(5), model="toylab/other"), "toylab/checkpoint"),
+        (
+            lambda _: eval_log(make_samples(5), model="toylab/checkpoint", status="error"),
+            "ended as 'error'",
+        ),
     ],
     ids=["cut off", "empty", "another model", "not finished"],
 )

@@ -167,10 +167,10 @@ def test_fetched_results_are_a_local_jobs_folder(tmp_path: Path) -> None:
     folder = jobs.folder / request.job
     stage_request(remote, request)
     assert fetch_results(remote, folder) is False
-    assert jobs.state(request.job) is JobState.ABSENT
+    assert jobs.poll(request.job).state is JobState.ABSENT
     assert run_container(remote, evaluation_that(tmp_path)) == 0
     assert fetch_results(remote, folder) is True
-    assert jobs.state(request.job) is JobState.FINISHED
+    assert jobs.poll(request.job).state is JobState.FINISHED
     (tmp_path / "store").mkdir()
     result = jobs.collect(request, DirectoryStore(tmp_path / "store"), at=START)
     assert result.status is ResultStatus.COMPLETE
