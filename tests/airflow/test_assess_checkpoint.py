@@ -177,7 +177,7 @@ def test_a_preliminary_assessment_ends_early_or_goes_on_in_full(
     assert run.state == "success"
     found = states(run)
     assert (found["evaluate"], found["preliminary"]) == ("skipped", "success")
-    assert found["evaluate_further"] == further
+    assert found["evaluate_rest"] == further
     assert found["continue"] == "success"
     *_, verdict = world.of_kind(r.Verdict)
     assert (verdict.inherits is not None) == (further == "skipped")
@@ -187,9 +187,9 @@ def test_a_preliminary_assessment_ends_early_or_goes_on_in_full(
 def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
     bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.adapters.process_evaluator import ProcessEvaluator
+    from include.adapters import process_evaluator
 
-    monkeypatch.setattr(ProcessEvaluator, "attempts", lambda *_: 3)
+    monkeypatch.setattr(process_evaluator, "_size", lambda _: 3)
     with People(looping, **AGREED).answering():
         run = assess(bag, looping, {"maximum": 10, "copying": 100})
     assert states(run)["evaluate"] == "success"
@@ -199,7 +199,7 @@ def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"elicitation": {"variant": "final"}}, "quarantined"),
+        ({"elicitation": {"variant": "final"}}, "manifest lacks"),
         ({"positive_control": None}, None),
     ],
 )

@@ -11,10 +11,12 @@ from include.adapters.job_entry import run
 from include.adapters.remote_job import RemoteJob
 from include.rsp.canonical import canonical_bytes, iso
 from include.rsp.results import ControlResult
-from tests.support.factories import ADDITION, CHECKPOINT, START, toy_suite
+from tests.support.eval_logs import eval_log
+from tests.support.factories import ADDITION, CHECKPOINT, START, make_samples, toy_suite
 
 IMAGE = "registry.example/redline/evaluation@sha256:" + "a" * 64
 JOB = f"{ADDITION}-0123456789ab"
+LOG = eval_log(make_samples(5), model="toylab/checkpoint")
 
 
 def make_request(job: str = JOB) -> JobRequest:
@@ -65,7 +67,7 @@ def evaluation_that(
         "pathlib.Path('logs').mkdir(exist_ok=True)",
         does,
         "pathlib.Path('samples.json').write_text('{}')",
-        "pathlib.Path('log.eval').write_bytes(b'an inspect log')",
+        f"pathlib.Path('log.eval').write_bytes({LOG!r})",
         f"pathlib.Path('outcome.json').write_bytes({canonical_bytes(outcome or make_outcome())!r})",
     ]
     script = tmp_path / f"evaluation-{len(list(tmp_path.glob('evaluation-*')))}.py"

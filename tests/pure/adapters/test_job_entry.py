@@ -119,7 +119,7 @@ def test_a_second_run_is_kept_beside_and_changes_nothing(remote: RemoteJob, tmp_
     assert run_container(remote, mine) == 0
     counted = read_outcome(remote)
     assert counted is not None
-    assert counted.environment == {"run": "other"}
+    assert counted.problem == "other"
     kept = open_store(remote.output_uri).get("again-1/outcome.json")
     assert kept is not None
     assert Delivery.model_validate_json(kept).attempt == 1

@@ -122,9 +122,9 @@ def test_a_doubt_leads_to_the_comprehensive_assessment(
 
 
 def test_a_job_that_crashed_is_a_doubt(asking: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.adapters.process_evaluator import ProcessEvaluator
+    from include.adapters import process_evaluator
 
-    monkeypatch.setattr(ProcessEvaluator, "attempts", lambda *_: 3)
+    monkeypatch.setattr(process_evaluator, "_size", lambda _: 3)
     key = due(asking, 1.5)
     assessment.plan(asking.desk, key)
     assessment.pre_flight(asking.desk, key)
