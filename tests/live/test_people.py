@@ -123,8 +123,11 @@ class Desk:
             )
 
     def findings(self) -> list[str]:
-        """What the notary recorded as deviations."""
-        return [one.finding for one in self.state.records.values() if isinstance(one, r.Deviation)]
+        """What the notary recorded as deviations, but for the silence of the held run's trainer:
+        nobody trains here, and when its time is up depends on how fast the tests are.
+        """
+        found = [one for one in self.state.records.values() if isinstance(one, r.Deviation)]
+        return [one.finding for one in found if one.finding != "not_acknowledged"]
 
     def permits(self) -> int:
         return len(self.state.runs[RUN].permits)
