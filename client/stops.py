@@ -16,6 +16,7 @@ class Stop:
     order. `order_seen_at` is when the client first read the order, None when there was none (a
     lease that ran out). `stopped_at` is when the last step had ended, before the state was saved.
     `lease_expires_at` is the end of the last lease that was good, None when none ever was.
+    `hold` is the digest of the hold that was read until the stop, None when there was none.
     """
 
     code: Code | None

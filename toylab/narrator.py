@@ -76,6 +76,8 @@ def _event(event: dict[str, Any]) -> str | None:
     }.get(event["event"])
     if said is None:
         return None
+    if event.get("seconds_from_order_to_stop", 0) is None:
+        said = "acknowledges the hold; it stood still before it came"
     where = f"trainer  step {event['step']} ({multiple(event['flop'])})"
     return f"{where}: {said.format(**event)}"
 

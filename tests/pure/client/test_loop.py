@@ -144,6 +144,16 @@ def test_a_hold_is_never_obeyed_later_than_the_lease(mirror: Mirror) -> None:
     assert message["state"] == "stopped between checkpoint boundaries, training state saved"
 
 
+def test_a_stop_that_another_rank_asks_for_under_a_hold_names_the_hold(mirror: Mirror) -> None:
+    long_permit(mirror)
+    run = Run(mirror, agree=lambda wish: wish and run.step < 15)
+    with run.loop:
+        assert not run.train(30, {13: mirror.hold})
+    (stop,) = run.loop.stops
+    assert (stop.code, stop.step, stop.steps_after_order) == (None, 15, 2)
+    assert run.loop.acknowledged == [stop.hold]
+
+
 @pytest.mark.parametrize("back", [0.0, 3600.0])
 def test_the_lease_binds_although_nobody_answers_and_the_clock_is_set_back(
     mirror: Mirror, back: float
