@@ -6,7 +6,8 @@ root, and derives verdicts, judgements and packets again before it counts them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -31,6 +32,7 @@ from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.judgement import judge_required
 from include.rsp.preliminary import screen
 from include.rsp.reading import blobs
+from include.rsp.results import Sample
 from include.rsp.state import LedgerState
 
 LONGEST_DELAY = timedelta(minutes=10)
@@ -252,10 +254,20 @@ class Gatekeeper:
 
     def _check_restatement(self, state: LedgerState, record: r.Restatement) -> None:
         restated = state.expect(record.result_set.record, r.ResultSet)
-        if rederivation.read_samples(self.store, record.samples) is None:
+        told = rederivation.read_samples(self.store, record.samples)
+        if told is None:
             raise InvalidDocument(f"The restated samples {record.samples.blob} do not read.")
-        if restated.run.samples and restated.run.samples.blob == record.samples.blob:
+        counted = rederivation.reader_of(self.store, state)(restated)
+        if counted is not None and _what_counts(counted) == _what_counts(told):
             raise Refused("nothing_restated", "The restated samples are those that were counted.")
+
+
+def _what_counts(samples: Iterable[Sample]) -> Counter[tuple[object, ...]]:
+    """What a finding follows from, whatever file it was read from."""
+    return Counter(
+        (one.sample_id, one.epoch, one.score, one.error, one.cluster, one.group, one.baseline)
+        for one in samples
+    )
 
 
 def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) -> None:

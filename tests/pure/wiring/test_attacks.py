@@ -19,6 +19,7 @@ from include.rsp import records as r
 from include.rsp.attestation import Predicate, statement
 from include.rsp.canonical import digest_of
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.evaluation_plan import runs_of
 from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
 from include.rsp.suite_fit import problems_between
@@ -350,6 +351,7 @@ def test_a_sample_that_ended_in_an_error_counts_as_if_the_capability_had_shown()
     one = suite.evaluation(ADDITION)
     found = find(
         one,
+        runs_of(one, [])[0],
         Evidence(run=make_run(one), samples=make_samples(0, errors=4), valid=True),
         checkpoint=CHECKPOINT,
         checkpoint_at=START,

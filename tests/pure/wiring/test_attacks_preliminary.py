@@ -20,7 +20,7 @@ from include.rsp.errors import Refused
 from include.rsp.standing import standing_requirements
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
 from include.wiring import assessment, evaluating, registration, screening
-from tests.pure.wiring.test_preliminary import OTHER, due, verdict_on
+from tests.pure.wiring.test_preliminary import OTHER, due, runs_planned, verdict_on
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -267,7 +267,7 @@ def test_made_up_grounds_of_a_comprehensive_plan_are_refused(asking: World) -> N
     plan = r.Plan(
         at=asking.now, by="mallory", stamp=asking.desk.stamp, assessment_id=key,
         occasion=r.RecordRef(record=asking.state.assessments[key].occasion), ledger_index=0,
-        evaluations=[ADDITION, "maximum", "copying"],
+        evaluations=[ADDITION, "maximum", "copying"], runs=runs_planned(asking, key),
         grounds=[Ground(ground="tests", answer=GroundAnswer.NO, because="nothing at all")],
     )  # fmt: skip
     with pytest.raises(Refused) as caught:

@@ -10,6 +10,7 @@ from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.comparison import GroundAnswer
 from include.rsp.errors import Refused
+from include.rsp.evaluation_plan import PlannedRun, planned
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
 from include.wiring import assessment, evaluating, registration, screening
 from tests.support.factories import (
@@ -50,6 +51,12 @@ def due(world: World, multiple: float, *, run_id: str = OTHER) -> str:
         if world.state.occasion(one).run_id == run_id
     ]
     return key
+
+
+def runs_planned(world: World, key: str) -> list[PlannedRun]:
+    """The runs that the plan of an assessment has to name."""
+    _, checkpoint = world.state.checkpoint_of(key)
+    return planned(world.desk.rulebook.of_assessment(world.state, key).suite, checkpoint.variants)
 
 
 def verdict_on(world: World, key: str, **results: Any) -> r.Verdict:
@@ -186,7 +193,7 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
         at=asking.now, by="mallory", stamp=asking.desk.stamp, assessment_id=key,
         occasion=r.RecordRef(record=asking.state.assessments[key].occasion),
         ledger_index=asking.state.length - 1,
-        evaluations=EVERY,
+        evaluations=EVERY, runs=runs_planned(asking, key),
     )  # fmt: skip
     (reference,) = asking.state.runs[RUN].verdicts
     forged = {"reference": r.RecordRef(record=reference), "evaluations": ["maximum"]}
