@@ -27,7 +27,7 @@ from airflow.sdk import Param, PartitionedAssetTimetable, TriggerRule, dag, task
 from include.rsp.vocabulary import Outcome, Scope
 from include.wiring import steps
 from include.wiring.assets import DUE_ASSESSMENTS
-from include.wiring.defaults import TASK_DEFAULTS, step, with_record_link
+from include.wiring.defaults import EVALUATION_POOL, TASK_DEFAULTS, step, with_record_link
 from include.wiring.hold_operators import VerifyStop, WaitForAcknowledgement
 from include.wiring.operators import EvaluateOperator
 from include.wiring.people import determine
@@ -55,11 +55,14 @@ def assess_checkpoint() -> None:
             assessment_id=key, whole="evaluate", first="evaluate_preliminary"
         )
     )
-    evaluate, screen, further = (
+    evaluate, screen, rest, triggered = (
         EvaluateOperator.partial(
-            task_id=name, assessment_id=key, map_index_template="{{ task.evaluation }}"
+            task_id=name,
+            assessment_id=key,
+            map_index_template="{{ task.evaluation }}",
+            pool=EVALUATION_POOL,
         )
-        for name in ("evaluate", "evaluate_preliminary", "evaluate_further")
+        for name in ("evaluate", "evaluate_preliminary", "evaluate_rest", "evaluate_triggered")
     )
     evaluated, screened = evaluate.expand(evaluation=plan), screen.expand(evaluation=plan)
     preliminary = with_record_link(
@@ -67,7 +70,10 @@ def assess_checkpoint() -> None:
             assessment_id=key
         )
     )
-    evaluated_further = further.expand(evaluation=preliminary)
+    evaluated_rest = rest.expand(evaluation=preliminary)
+    dear = task(steps.follow_triggers, trigger_rule=TriggerRule.ALL_DONE)(
+        assessment_id="{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"
+    )
     validate = with_record_link(
         # An evaluation that failed rules nothing out; without a pre-flight the task refuses.
         task(steps.validate, trigger_rule=TriggerRule.ALL_DONE)(
@@ -86,9 +92,10 @@ def assess_checkpoint() -> None:
     )
     review(assessment_id=key, validated=validate) >> compare
     verdict = with_record_link(task.branch(steps.verdict)(assessment_id=key))
-    ready >> evaluated >> validate >> compare >> verdict
+    ready >> evaluated >> dear
     ready >> [screened, preliminary]  # only where the policy asks if it is notably more capable
-    screened >> preliminary >> evaluated_further >> validate
+    screened >> preliminary >> evaluated_rest >> dear
+    triggered.expand(evaluation=dear) >> validate >> compare >> verdict
 
     decided = "{{ ti.xcom_pull(task_ids='verdict', key='verdict') }}"
     going = step(steps.go_on, branch=True, task_id=Outcome.CONTINUE.value)(

@@ -13,20 +13,25 @@ from include.rsp.results import Sample
 
 
 def eval_log(
-    samples: Sequence[Sample], *, model: str, scorer: str = "exact", status: str = "success"
+    samples: Sequence[Sample],
+    *,
+    model: str,
+    scorer: str = "exact",
+    status: str = "success",
+    at: str = "2026-11-01T00:00:00+00:00",
 ) -> bytes:
-    """A log with those samples; the same bytes for the same samples."""
+    """A log with those samples, all put to the model at one moment; the same bytes for the same."""
     rows = tuple((one.sample_id, one.epoch, one.score, one.error) for one in samples)
-    return _log(rows, model, scorer, status)
+    return _log(rows, model, scorer, status, at)
 
 
 @lru_cache(maxsize=256)
 def _log(rows: tuple[tuple[str, int, float | None, str | None], ...], model: str,
-         scorer: str, status: str) -> bytes:  # fmt: skip
+         scorer: str, status: str, at: str) -> bytes:  # fmt: skip
     spec = {
         "eval_id": "e",
         "run_id": "r",
-        "created": "2026-11-01T00:00:00+00:00",
+        "created": at,
         "task": "a_task",
         "task_id": "t",
         "model": model,
@@ -44,6 +49,7 @@ def _log(rows: tuple[tuple[str, int, float | None, str | None], ...], model: str
         _put(archive, "_journal/start.json", {"version": 2, "eval": spec, "plan": {}})
         for name, epoch, score, error in rows:
             sample: dict[str, Any] = {"id": name, "epoch": epoch, "input": name, "target": "x"}
+            sample |= {"started_at": at, "completed_at": at}
             sample["messages"] = [
                 {"role": "user", "content": f"the problem {name}"},
                 {"role": "assistant", "content": f"the answer to {name}"},

@@ -171,7 +171,9 @@ class World:
             folder.mkdir(parents=True, exist_ok=True)
             rule = request.evaluation
             samples = make_samples(right[name], rule.dataset_samples)
-            (folder / "log.eval").write_bytes(eval_log(samples, model="toylab/checkpoint"))
+            (folder / "log.eval").write_bytes(
+                eval_log(samples, model="toylab/checkpoint", at=iso(self.now))
+            )
             plain = {
                 "status": ResultStatus.COMPLETE,
                 "problem": None,

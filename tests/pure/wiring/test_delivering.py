@@ -104,7 +104,7 @@ def test_a_trial_with_a_misspelt_arm_rules_nothing_out(tmp_path: Path) -> None:
 
 def test_an_inspect_log_keeps_its_whole_table(world: World) -> None:
     key, request = waiting_run(world)
-    log = eval_log(make_samples(5), model="institute/m")
+    log = eval_log(make_samples(5), model="institute/m", at=world.now.isoformat())
     deliver(world, request, "first", files={"a.eval": ("inspect", log)}, engine="inspect",
             engine_version="0.3.285", model="institute/m", columns=None)  # fmt: skip
     run = run_of(world, key, request)
