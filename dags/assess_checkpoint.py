@@ -71,8 +71,8 @@ def assess_checkpoint() -> None:
         )
     )
     evaluated_rest = rest.expand(evaluation=preliminary)
-    dear = task(steps.follow_triggers, trigger_rule=TriggerRule.ALL_DONE)(
-        assessment_id="{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"
+    dear = task(steps.follow_triggers, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)(
+        assessment_id=key
     )
     validate = with_record_link(
         # An evaluation that failed rules nothing out; without a pre-flight the task refuses.

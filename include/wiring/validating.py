@@ -5,6 +5,7 @@ for all of them, its account kept whole, and a page of what was quarantined.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from include.adapters import rederivation
@@ -68,6 +69,8 @@ def _validated(desk: Desk, assessment_id: str) -> r.Validation:
             at=at,
         )
         evaluation = rules.suite.evaluation(planned.evaluation)
+        if evaluation.quality.canaries:
+            table = _with_canaries(desk, table, run, evaluation.quality.canaries)
         results[name] = validator.validate(evaluation, planned, table=table, context=context)
     for name, one in results.items():
         log.info("%s: %s", name, "valid" if one.valid else f"QUARANTINED: {one.problems}")
@@ -108,3 +111,27 @@ def _table(desk: Desk, planned: PlannedRun, run: EvaluationRun) -> ResultTable |
             return None
     samples = rederivation.read_samples(desk.store, run.samples, scorer=planned.scorer)
     return None if samples is None else table_of_samples(run, samples, model=planned.model or "")
+
+
+def _with_canaries(
+    desk: Desk, table: ResultTable, run: EvaluationRun, canaries: Sequence[str]
+) -> ResultTable:
+    """The table with the canaries of each row; without them, if the log cannot tell."""
+    import pandas as pd
+
+    from include.adapters.canaries import canaries_told
+    from include.adapters.result_frame import plain_frame
+
+    frame = plain_frame(table)
+    if run.log is None:
+        return frame
+    trials = [
+        (str(sample), int(epoch))
+        for sample, epoch in zip(frame["sample_id"], frame["epoch"], strict=True)
+    ]
+    try:
+        found = canaries_told(get_blob(desk.store, run.log.blob), trials, canaries)
+    except InvalidDocument as error:
+        log.warning("%s: no canary can be looked for: %s", run.key, error)
+        return frame
+    return frame.assign(canaries=pd.Series(found, index=frame.index, dtype=object))
