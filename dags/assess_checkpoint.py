@@ -50,6 +50,7 @@ def assess_checkpoint() -> None:
     """Plan, evaluate, validate, compare, decide, and follow the verdict."""
     plan = with_record_link(task(steps.plan)())
     key = plan[steps.ASSESSMENT]
+    pulled = "{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"  # even if plan failed
     ready = with_record_link(
         task.branch(steps.pre_flight)(
             assessment_id=key, whole="evaluate", first="evaluate_preliminary"
@@ -71,14 +72,10 @@ def assess_checkpoint() -> None:
         )
     )
     evaluated_rest = rest.expand(evaluation=preliminary)
-    dear = task(steps.follow_triggers, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)(
-        assessment_id=key
-    )
+    dear = task(steps.follow_triggers, trigger_rule=TriggerRule.ALL_DONE)(assessment_id=pulled)
     validate = with_record_link(
         # An evaluation that failed rules nothing out; without a pre-flight the task refuses.
-        task(steps.validate, trigger_rule=TriggerRule.ALL_DONE)(
-            assessment_id="{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"
-        )
+        task(steps.validate, trigger_rule=TriggerRule.ALL_DONE)(assessment_id=pulled)
     )
     compare = (
         task(

@@ -6,7 +6,7 @@ The evaluation jobs are replaced by finished ones whose files a test writes (`fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -137,7 +137,14 @@ class World:
         self.notary.step()
         return gate
 
-    def publish(self, multiple: float, *, run_id: str = RUN, weights: bytes = b"abc") -> Path:
+    def publish(
+        self,
+        multiple: float,
+        *,
+        run_id: str = RUN,
+        weights: bytes = b"abc",
+        variants: Sequence[str] = ("final",),
+    ) -> Path:
         """A checkpoint in the folder, as a trainer publishes it."""
         folder = self.root / "checkpoints" / run_id / f"x{multiple:g}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +158,7 @@ class World:
             algorithmic_efficiency=1.0,
             created_at=self.now,
         )
-        publish(folder, declared, ["weights.npz"], variants={"final": "weights.npz"})
+        publish(folder, declared, ["weights.npz"], variants=dict.fromkeys(variants, "weights.npz"))
         return folder
 
     def due(self) -> str:
@@ -162,15 +169,14 @@ class World:
 
     def finish_jobs(self, key: str, right: dict[str, int], **changes: Any) -> None:
         """Write the outcome of every evaluation's job, as its process would have."""
-        rules = self.desk.rulebook.of_assessment(self.state, key)
-        assessment.plan(self.desk, key)
+        planned = assessment.plan(self.desk, key).runs
         conditions = {one: changes.pop(one) for one in Conditions.model_fields if one in changes}
-        for name in [one.id for one in rules.suite.evaluations if one.id in right]:
-            request = evaluating.job_request(self.desk, key, name)
+        for run in [one for one in planned if one.evaluation in right]:
+            request = evaluating.job_request(self.desk, key, run.name)
             folder = self.desk.jobs.folder / request.job
             folder.mkdir(parents=True, exist_ok=True)
             rule = request.evaluation
-            samples = make_samples(right[name], rule.dataset_samples)
+            samples = make_samples(right[rule.id], rule.dataset_samples)
             (folder / "log.eval").write_bytes(
                 eval_log(samples, model="toylab/checkpoint", at=iso(self.now))
             )
