@@ -29,7 +29,7 @@ from include.wiring import steps
 from include.wiring.assets import DUE_ASSESSMENTS
 from include.wiring.defaults import EVALUATION_POOL, TASK_DEFAULTS, step, with_record_link
 from include.wiring.hold_operators import VerifyStop, WaitForAcknowledgement
-from include.wiring.operators import EvaluateOperator
+from include.wiring.operators import EvaluateOperator, ValidateOperator
 from include.wiring.people import determine
 from include.wiring.reviewers import review
 
@@ -73,9 +73,9 @@ def assess_checkpoint() -> None:
     )
     evaluated_rest = rest.expand(evaluation=preliminary)
     dear = task(steps.follow_triggers, trigger_rule=TriggerRule.ALL_DONE)(assessment_id=pulled)
-    validate = with_record_link(
-        # An evaluation that failed rules nothing out; without a pre-flight the task refuses.
-        task(steps.validate, trigger_rule=TriggerRule.ALL_DONE)(assessment_id=pulled)
+    # An evaluation that failed rules nothing out; without a pre-flight the task refuses.
+    validate = ValidateOperator(
+        task_id="validate", assessment_id=pulled, trigger_rule=TriggerRule.ALL_DONE
     )
     compare = (
         task(
@@ -85,9 +85,9 @@ def assess_checkpoint() -> None:
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # or nothing had to be read
         )
         .partial(assessment_id=key)
-        .expand(red_line=validate)
+        .expand(red_line=validate.output)
     )
-    review(assessment_id=key, validated=validate) >> compare
+    review(assessment_id=key, validated=validate.output) >> compare
     verdict = with_record_link(task.branch(steps.verdict)(assessment_id=key))
     ready >> evaluated >> dear
     ready >> [screened, preliminary]  # only where the policy asks if it is notably more capable

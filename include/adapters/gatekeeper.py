@@ -18,6 +18,7 @@ from include.adapters import adoption_check as adoption
 from include.adapters import rederivation
 from include.adapters.delivery_check import check_delivered
 from include.adapters.people_check import PeopleCheck
+from include.adapters.rerun_check import check_rerun
 from include.adapters.review_requests import check_request
 from include.adapters.store import Store, get_blob
 from include.adapters.witness import Witness
@@ -196,6 +197,7 @@ class Gatekeeper:
             run.evaluation
         )
         check_delivered(self.store, state, record, evaluation, named[run.key])
+        check_rerun(self.store, state, record, evaluation, named[run.key])
 
     def _check_review_request(self, state: LedgerState, record: r.ReviewRequest) -> None:
         rules = self.rulebook.of_assessment(state, record.assessment_id)

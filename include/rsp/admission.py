@@ -140,7 +140,9 @@ def _check_stage(
 def counted_in(assessment: AssessmentState, record: r.Record) -> Digest | None:
     """The record that already holds the place which this one would take, if any."""
     if isinstance(record, r.ResultSet):
-        return assessment.result_sets.get(record.run.key)
+        counted = assessment.result_sets.get(record.run.key)
+        replaced = record.replaces.record if record.replaces else None
+        return None if counted == replaced else counted
     if isinstance(record, r.ReviewRequest):
         return assessment.review_requests.get(record.run)
     held: dict[type[r.Record], Digest | None] = {

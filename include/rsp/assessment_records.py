@@ -76,6 +76,12 @@ class ResultSet(RecordBase):
     assessment_id: Identifier
     plan: RecordRef
     run: EvaluationRun
+    replaces: RecordRef | None = Field(
+        default=None, description="the first run's results, which did not pass validation"
+    )
+    problems: list[str] = Field(
+        default_factory=list, description="what validation found in the results that it replaces"
+    )
 
 
 class Validation(RecordBase):

@@ -176,6 +176,11 @@ def _measured(evaluation: Evaluation, samples: Sequence[Sample], problems: list[
     return Measured(_finding(evaluation, value, upper), value, lower, upper, len(samples), problems)
 
 
+def would_cross(evaluation: Evaluation, samples: Sequence[Sample]) -> bool:
+    """Whether the samples cross the rule-in limit if nobody asks what is wrong with them."""
+    return _measured(evaluation, samples, []).finding is Finding.CROSSED
+
+
 def not_run(evaluation: Evaluation, planned: RunKey) -> EvaluationFinding:
     """The finding of an evaluation whose triggers are all below: so is what they stand before."""
     return _blank(evaluation, planned).model_copy(

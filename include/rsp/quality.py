@@ -7,12 +7,11 @@ rule is applied, and what happens to results that break one, is told in docs/val
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, assert_never
+from typing import Annotated
 
 from pydantic import Field
 
 from include.rsp.canonical import Digest, Document, digest_of
-from include.rsp.vocabulary import ValidationOutcome
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Canary = Annotated[str, Field(min_length=8, description="shorter ones are met by chance")]
@@ -81,30 +80,3 @@ def canaries_in(text: str, canaries: Sequence[str]) -> list[str]:
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-def outcome_of(quality: Quality, *, valid: bool, reruns: int) -> ValidationOutcome:
-    """What becomes of the results of one run.
-
-    Args:
-        valid: whether they met every expectation.
-        reruns: how often the run was made again in this assessment because of its results.
-    """
-    if valid:
-        return ValidationOutcome.VALID
-    if quality.rerun_once and reruns == 0:
-        return ValidationOutcome.RERUN
-    return ValidationOutcome.QUARANTINED
-
-
-def counts(outcome: ValidationOutcome) -> bool | None:
-    """Whether results may be used; None while it is open (a run that is to be made again)."""
-    match outcome:
-        case ValidationOutcome.VALID:
-            return True
-        case ValidationOutcome.QUARANTINED:
-            return False
-        case ValidationOutcome.RERUN:
-            return None
-        case _:
-            assert_never(outcome)

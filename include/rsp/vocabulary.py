@@ -84,16 +84,6 @@ class ResultStatus(StrEnum):
     CRASHED = "crashed"
 
 
-class ValidationOutcome(StrEnum):
-    """What becomes of the results of one run after validation."""
-
-    VALID = "valid"
-    QUARANTINED = "quarantined"
-    """Kept with the account of what is wrong with them; they show nothing."""
-    RERUN = "rerun"
-    """Not valid, and the suite allows the run to be made once more."""
-
-
 class AnomalyKind(StrEnum):
     """Why a person has to see results, or one sample of them, before they count."""
 

@@ -7,6 +7,7 @@ finds the job that is there (DESIGN I4).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from include.adapters import rederivation
@@ -39,8 +40,8 @@ def planned_run(desk: Desk, assessment_id: str, name: str) -> PlannedRun:
     )
 
 
-def job_request(desk: Desk, assessment_id: str, name: str) -> JobRequest:
-    """The run as a job.
+def job_request(desk: Desk, assessment_id: str, name: str, *, again: bool = False) -> JobRequest:
+    """The run as a job; `again`: its second one, where the results of the first were invalid.
 
     Raises:
         Refused: the plan has no such run, or the checkpoint lacks its variant.
@@ -60,7 +61,7 @@ def job_request(desk: Desk, assessment_id: str, name: str) -> JobRequest:
         )
     location = Path(manifest.run_id) / manifest.checkpoint_id
     return JobRequest(
-        job=f"{name}-{short(desk.plan_of(assessment_id).record)}",
+        job=f"{name}-{short(desk.plan_of(assessment_id).record)}{'-again' if again else ''}",
         run=name,
         evaluation=rules.suite.evaluation(run.evaluation),
         checkpoint=checkpoint.digest,
@@ -85,7 +86,14 @@ def record_result(desk: Desk, assessment_id: str, name: str) -> r.ResultSet:
     return count(desk, assessment_id, run)
 
 
-def count(desk: Desk, assessment_id: str, run: EvaluationRun) -> r.ResultSet:
+def count(
+    desk: Desk,
+    assessment_id: str,
+    run: EvaluationRun,
+    *,
+    replaces: Digest | None = None,
+    problems: Sequence[str] = (),
+) -> r.ResultSet:
     """Record what an evaluator reports, and open an incident if its instrument is unfit.
 
     If another result set was counted first, that one counts; this one stays a refused record.
@@ -97,6 +105,8 @@ def count(desk: Desk, assessment_id: str, run: EvaluationRun) -> r.ResultSet:
         assessment_id=assessment_id,
         plan=desk.plan_of(assessment_id),
         run=run,
+        replaces=r.RecordRef(record=replaces) if replaces else None,
+        problems=list(problems),
     )
     digest = desk.submit_counted(
         record, lambda now: now.assessments[assessment_id].result_sets.get(run.key)

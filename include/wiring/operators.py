@@ -10,11 +10,12 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 
 from include.wiring import steps
+from include.wiring.await_job import run_job
 from include.wiring.defaults import RecordLink
 from include.wiring.delivery_trigger import DeliveryTrigger
 from include.wiring.errors import as_airflow
 from include.wiring.settings import Settings
-from include.wiring.triggers import ApprovalsTrigger, EvaluationTrigger
+from include.wiring.triggers import ApprovalsTrigger
 
 if TYPE_CHECKING:
     from include.adapters.evaluation import JobRequest
@@ -62,58 +63,13 @@ class EvaluateOperator(BaseOperator):
         request = evaluating.job_request(desk, self.assessment_id, self.evaluation)
         if request.evaluation.study is not None:
             run = self._delivered(desk, request)
-        elif connection := Settings.from_environment().evaluations:
-            run = self._remote(desk, request, connection, context)
         else:
-            run = self._here(desk, request, overdue=overdue)
+            run = run_job(desk, self.assessment_id, request, context, overdue=overdue)
         record = evaluating.count(desk, self.assessment_id, run)
         log.info("%s: %s in %s attempts", self.evaluation, record.run.status, record.run.attempts)
         digest = digest_of(record)
         steps.show(digest)
         return digest
-
-    def _here(self, desk: Desk, request: JobRequest, *, overdue: bool) -> EvaluationRun:
-        """As a process of this machine."""
-        from include.adapters.evaluation import JobState
-
-        if overdue:
-            log.warning("job %s is over its time limit and is ended", request.job)
-            desk.jobs.cancel(request.job)
-        status = desk.jobs.poll(request.job)
-        runs = status.state is JobState.RUNNING and not overdue
-        may_start = status.attempts < request.task.attempts
-        if runs or (status.state is not JobState.FINISHED and may_start):
-            desk.jobs.submit(request)
-            log.info("job %s, attempt %s", request.job, desk.jobs.poll(request.job).attempts)
-            raise TaskDeferred(
-                trigger=EvaluationTrigger(
-                    jobs=str(desk.jobs.folder),
-                    job=request.job,
-                    time_limit=request.task.time_limit_seconds,
-                ),
-                method_name="resume",
-            )
-        return desk.jobs.collect(request, desk.store, at=desk.now())
-
-    def _remote(
-        self, desk: Desk, request: JobRequest, connection: str, context: Any
-    ) -> EvaluationRun:
-        """On the service that the Airflow connection names."""
-        from include.adapters.evaluation import JobState, crashed
-        from include.adapters.remote_job import count_attempts
-        from include.wiring import remote_evaluations
-
-        service = remote_evaluations.open_service(connection)
-        remote = remote_evaluations.plan(service, request, assessment=self.assessment_id)
-        folder = desk.jobs.folder / request.job
-        seen = remote_evaluations.run_remotely(
-            service, remote, request, context=context, resume="resume", folder=folder
-        )
-        attempts = max(count_attempts(remote), 1)
-        if seen.state is not JobState.FINISHED:
-            return crashed(request, seen.why, at=desk.now(), attempts=attempts)
-        run = desk.jobs.collect(request, desk.store, at=desk.now())
-        return run.model_copy(update={"attempts": attempts})
 
     def _delivered(self, desk: Desk, request: JobRequest) -> EvaluationRun:
         """Wait until people have delivered, or it is due; the run that counts."""
@@ -127,6 +83,50 @@ class EvaluateOperator(BaseOperator):
             trigger=DeliveryTrigger(folder=found.folder, until=found.until, seen=found.seen),
             method_name="resume",
         )
+
+
+class ValidateOperator(BaseOperator):
+    """Hold the results against their expectations, and run again once what is not valid, if the
+    suite allows that; the red lines that can now be compared.
+
+    It waits for the second run as `EvaluateOperator` does for the first, one run after the other.
+    """
+
+    template_fields: Sequence[str] = ("assessment_id",)
+    operator_extra_links = (RecordLink(),)
+
+    def __init__(self, *, assessment_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.assessment_id = assessment_id
+
+    def execute(self, context: Any) -> list[str]:
+        """Validate what was counted."""
+        return self._go_on(context, overdue=False)
+
+    def resume(self, context: Any, event: dict[str, Any]) -> list[str]:
+        """A second run has ended, or its time is up."""
+        return self._go_on(context, overdue=event.get("state") == "overdue")
+
+    @as_airflow
+    def _go_on(self, context: Any, *, overdue: bool) -> list[str]:
+        from include.rsp.canonical import digest_of
+        from include.wiring import evaluating, validating
+
+        desk, key = steps.open_desk(), self.assessment_id
+        desk.state.occasion(key)
+        if desk.state.assessments[key].validation is None:
+            results = validating.look(desk, key)
+            again = validating.to_run_again(desk, key, results)
+            for name, first in again.items():
+                request = evaluating.job_request(desk, key, name, again=True)
+                run = run_job(desk, key, request, context, overdue=overdue)
+                overdue = False  # it was the first of them that was waited for
+                problems = results[name].problems
+                evaluating.count(desk, key, run, replaces=first, problems=problems)
+            validating.validate(desk, key, None if again else results)
+        steps.show(digest_of(validating.validate(desk, key)))
+        rules = desk.rulebook.of_assessment(desk.state, key)
+        return [line.id for line in rules.policy.red_lines]
 
 
 class WaitForApprovals(BaseOperator):

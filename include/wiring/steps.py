@@ -131,18 +131,6 @@ def follow_triggers(assessment_id: str) -> list[str]:
 
 
 @as_airflow
-def validate(assessment_id: str) -> list[str]:
-    """Hold the results against their expectations; the red lines that can now be compared."""
-    from include.rsp.canonical import digest_of
-    from include.wiring import validating
-
-    desk = open_desk()
-    show(digest_of(validating.validate(desk, assessment_id)))
-    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
-    return [line.id for line in rules.policy.red_lines]
-
-
-@as_airflow
 def compare(red_line: str, assessment_id: str) -> dict[str, str]:
     """Show what the evidence says of one red line."""
     from include.wiring import assessment

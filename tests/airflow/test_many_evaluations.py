@@ -45,6 +45,44 @@ def test_a_dear_evaluation_waits_for_its_trigger(
     assert len(frugal.of_kind(r.ResultSet)) == (2 if dear == "skipped" else 3)
 
 
+def with_one_rerun(plain: dict[str, Any]) -> None:
+    """Results that are not valid may be made once more."""
+    for one in plain["evaluations"]:
+        one["quality"] = (one.get("quality") or {}) | {"rerun_once": True}
+
+
+@pytest.fixture
+def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopingWorld]:
+    world = LoopingWorld(tmp_path, suite=changed(SUITE_BYTES, with_one_rerun))
+    yield from pointed_to(world, tmp_path, monkeypatch)
+
+
+def test_invalid_results_are_run_again_once(bag: Any, patient: LoopingWorld) -> None:
+    def second_jobs(key: str) -> None:
+        patient.finish_jobs(key, CALM, again=True)
+
+    run = assess(bag, patient, CALM, errors=20, pauses=False, finished=second_jobs)
+    assert run.state == "success", states(run)
+    assert states(run)["continue"] == "success"
+    sets = patient.of_kind(r.ResultSet)
+    assert [one.replaces is not None for one in sets] == [False] * 3 + [True] * 3
+    assert all("error" in " ".join(one.problems) for one in sets[3:])
+    (validation,) = patient.of_kind(r.Validation)
+    assert set(validation.valid.values()) == {True}
+
+
+def test_results_that_stay_invalid_are_inconclusive(bag: Any, patient: LoopingWorld) -> None:
+    def second_jobs(key: str) -> None:
+        patient.finish_jobs(key, CALM, errors=20, again=True)
+
+    with People(patient, **AGREED).answering():
+        run = assess(bag, patient, CALM, errors=20, finished=second_jobs)
+    assert states(run)["pause"] == "success"
+    (verdict,) = patient.of_kind(r.Verdict)
+    assert verdict.decision.red_lines[0].status == "not_ruled_out"
+    assert len(patient.of_kind(r.ResultSet)) == 6
+
+
 VARIANTS = ("helpful-only", "final", "earlier")
 OTHERS = [f"copying-{number:02}" for number in range(17)]
 

@@ -167,16 +167,31 @@ class World:
         (key,) = registration.raise_due_occasions(self.desk)
         return key
 
-    def finish_jobs(self, key: str, right: dict[str, int], **changes: Any) -> None:
-        """Write the outcome of every evaluation's job, as its process would have."""
+    def finish_jobs(
+        self,
+        key: str,
+        right: dict[str, int],
+        *,
+        errors: int = 0,
+        again: bool = False,
+        **changes: Any,
+    ) -> None:
+        """Write the outcome of every evaluation's job, as its process would have.
+
+        Args:
+            right: by evaluation, samples that it got right.
+            errors: samples of each that ended in an error.
+            again: the second job of each, after invalid results.
+            changes: fields of the outcome or of its conditions.
+        """
         planned = assessment.plan(self.desk, key).runs
         conditions = {one: changes.pop(one) for one in Conditions.model_fields if one in changes}
         for run in [one for one in planned if one.evaluation in right]:
-            request = evaluating.job_request(self.desk, key, run.name)
+            request = evaluating.job_request(self.desk, key, run.name, again=again)
             folder = self.desk.jobs.folder / request.job
             folder.mkdir(parents=True, exist_ok=True)
             rule = request.evaluation
-            samples = make_samples(right[rule.id], rule.dataset_samples)
+            samples = make_samples(right[rule.id], rule.dataset_samples, errors=errors)
             (folder / "log.eval").write_bytes(
                 eval_log(samples, model="toylab/checkpoint", at=iso(self.now))
             )

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from include.rsp.errors import InvalidDocument
 from include.rsp.evidence_check import problems_with_samples
-from include.rsp.quality import Quality, canaries_in, counts, ids_digest, outcome_of
+from include.rsp.quality import Quality, canaries_in, ids_digest
 from include.rsp.results import Sample
 from include.rsp.suite import Evaluation
 from include.rsp.suite_strictness import suite_loosenings
-from include.rsp.vocabulary import AnomalyKind, ValidationOutcome
+from include.rsp.vocabulary import AnomalyKind
 from tests.support.factories import make_samples, toy_suite
 from tests.support.results import ROWS, small_evaluation, with_inspect
 
@@ -33,9 +33,7 @@ def changed(samples: Samples, index: int, **values: Any) -> Samples:
     ]
 
 
-@pytest.mark.parametrize(
-    "name", [*Quality.model_fields, *AnomalyKind, *ValidationOutcome, "second_grader"]
-)
+@pytest.mark.parametrize("name", [*Quality.model_fields, *AnomalyKind, "second_grader"])
 def test_what_a_suite_may_ask_and_people_may_see_is_documented(name: str) -> None:
     assert f"`{name}`" in DOCS.read_text()
 
@@ -145,25 +143,6 @@ def test_no_forbidden_damage_ever_counts(
     for damage, at in damages:
         samples = damage(evaluation, samples, at)
     assert problems_with_samples(evaluation, samples) != []
-
-
-@pytest.mark.parametrize(
-    ("allowed", "valid", "reruns", "expected", "may"),
-    [
-        (False, True, 0, ValidationOutcome.VALID, True),
-        (False, False, 0, ValidationOutcome.QUARANTINED, False),
-        (True, False, 0, ValidationOutcome.RERUN, None),
-        (True, False, 1, ValidationOutcome.QUARANTINED, False),
-        (True, False, 2, ValidationOutcome.QUARANTINED, False),
-        (True, True, 1, ValidationOutcome.VALID, True),
-    ],
-)
-def test_a_run_is_made_again_once_and_only_if_the_suite_allows(
-    allowed: bool, valid: bool, reruns: int, expected: ValidationOutcome, may: bool | None
-) -> None:
-    outcome = outcome_of(Quality(rerun_once=allowed), valid=valid, reruns=reruns)
-    assert outcome is expected
-    assert counts(outcome) is may
 
 
 @pytest.mark.parametrize(
