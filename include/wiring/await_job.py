@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskDeferred
 
+from include.rsp.errors import InvalidDocument
 from include.wiring.settings import Settings
 from include.wiring.triggers import EvaluationTrigger
 
 if TYPE_CHECKING:
     from include.adapters.evaluation import JobRequest
+    from include.adapters.process_evaluator import ProcessEvaluator
     from include.rsp.results import EvaluationRun
     from include.wiring.desk import Desk
 
@@ -32,33 +36,62 @@ def run_job(
         TaskDeferred: it still runs. The task is resumed at `resume` and calls this again.
     """
     connection = Settings.from_environment().evaluations
-    if connection:
-        return _remote(desk, request, connection, context, assessment_id)
-    return _here(desk, request, overdue=overdue)
+    if not connection:
+        return _here(desk, desk.jobs, request, overdue=overdue)
+    interpreter = interpreter_of(connection)
+    if interpreter is not None:
+        jobs = replace(desk.jobs, interpreter=interpreter)
+        return _here(desk, jobs, request, overdue=overdue)
+    return _remote(desk, request, connection, context, assessment_id)
 
 
-def _here(desk: Desk, request: JobRequest, *, overdue: bool) -> EvaluationRun:
+def interpreter_of(connection_id: str) -> list[str] | None:
+    """What runs the processes of this machine, where a connection of the type `process` says it.
+
+    Its extra is `{"redline": {"interpreter": [program, argument, ...]}}`. None for other types.
+
+    Raises:
+        InvalidDocument: there is no such connection, or its extra is not that.
+    """
+    from include.wiring.remote_evaluations import read_connection
+
+    connection = read_connection(connection_id)
+    if connection.conn_type != "process":
+        return None
+    extra = connection.extra_dejson.get("redline")
+    said = extra.get("interpreter") if isinstance(extra, Mapping) else None
+    if not (isinstance(said, list) and said and all(isinstance(one, str) and one for one in said)):
+        raise InvalidDocument(
+            f"The connection {connection_id} names the interpreter {said!r:.99} (expected a list "
+            "of words in its extra: redline.interpreter). Mend it as docs/evaluations.md says."
+        )
+    return said
+
+
+def _here(
+    desk: Desk, jobs: ProcessEvaluator, request: JobRequest, *, overdue: bool
+) -> EvaluationRun:
     """As a process of this machine."""
     from include.adapters.evaluation import JobState
 
     if overdue:
         log.warning("job %s is over its time limit and is ended", request.job)
-        desk.jobs.cancel(request.job)
-    status = desk.jobs.poll(request.job)
+        jobs.cancel(request.job)
+    status = jobs.poll(request.job)
     runs = status.state is JobState.RUNNING and not overdue
     may_start = status.attempts < request.task.attempts
     if runs or (status.state is not JobState.FINISHED and may_start):
-        desk.jobs.submit(request)
-        log.info("job %s, attempt %s", request.job, desk.jobs.poll(request.job).attempts)
+        jobs.submit(request)
+        log.info("job %s, attempt %s", request.job, jobs.poll(request.job).attempts)
         raise TaskDeferred(
             trigger=EvaluationTrigger(
-                jobs=str(desk.jobs.folder),
+                jobs=str(jobs.folder),
                 job=request.job,
                 time_limit=request.task.time_limit_seconds,
             ),
             method_name=RESUME,
         )
-    return desk.jobs.collect(request, desk.store, at=desk.now())
+    return jobs.collect(request, desk.store, at=desk.now())
 
 
 def _remote(
