@@ -14,7 +14,7 @@ from include.rsp.answer_content import check_content
 from include.rsp.canonical import Digest, short
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
-from include.rsp.reviews import authors_of_run
+from include.rsp.reviews import authors_of_results, authors_of_run
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Choice, Impression, View
@@ -230,6 +230,9 @@ def check_person(state: LedgerState, record: r.Answer, rules: Rules) -> None:
     """Refuse an author of what is judged, and a person who answers in two offices."""
     holder, run_id = holder_of(state, record), run_behind(state, record)
     authors = authors_of_run(state, run_id, rules) if run_id else {}
+    if isinstance(record, r.TranscriptReviewed):
+        asked = state.expect(record.about.record, r.ReviewRequest)
+        authors = authors_of_results(state, rules, assessment_id=asked.assessment_id, run=asked.run)
     if holder in authors and not isinstance(record, r.Revocation):
         raise Refused(
             "not_independent",

@@ -23,6 +23,16 @@ def authors_of_run(state: LedgerState, run_id: str, rules: Rules) -> dict[str, s
     )
 
 
+def authors_of_results(
+    state: LedgerState, rules: Rules, *, assessment_id: str, run: str
+) -> dict[str, str]:
+    """By holder, what a person made of that which a review judges: also the results themselves."""
+    authors = authors_of_run(state, state.occasion(assessment_id).run_id, rules)
+    counted = state.assessments[assessment_id].result_sets.get(run)
+    delivered = state.expect(counted, r.ResultSet).run.delivered if counted else None
+    return authors | ({delivered.holder: "delivered the results"} if delivered else {})
+
+
 def evaluation_of(state: LedgerState, plan: Digest, run: str, rules: Rules) -> Evaluation:
     """The evaluation that a planned run is of; raises Refused when the plan has no such run."""
     planned = {one.name: one for one in state.expect(plan, r.Plan).runs}
@@ -54,7 +64,7 @@ def reviewer_for(
         Refused: nobody could answer who may.
     """
     plan = state.assessments[assessment_id].plan or ""
-    authors = authors_of_run(state, state.occasion(assessment_id).run_id, rules)
+    authors = authors_of_results(state, rules, assessment_id=assessment_id, run=run)
     able = [
         office
         for office in sorted(rule.reviewers)

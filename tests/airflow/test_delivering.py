@@ -14,7 +14,8 @@ from include.rsp.canonical import iso
 from include.rsp.vocabulary import OccasionKind, RedLineStatus, ResultStatus
 from include.rsp.wanted_results import WantedResults
 from include.wiring import delivery_trigger, registration
-from tests.support.airflow_world import LoopingWorld, states
+from tests.airflow.test_assess_checkpoint import AGREED, acknowledging_trainer
+from tests.support.airflow_world import LoopingWorld, People, states
 from tests.support.deliveries import (
     HOLDER,
     evaluator_key,
@@ -28,9 +29,9 @@ from tests.support.world import RUN
 pytestmark = pytest.mark.airflow
 
 
-def world_of(root: Path) -> LoopingWorld:
+def world_of(root: Path, *changes: Any) -> LoopingWorld:
     trust_with(root / "keys", HOLDER, at=datetime.now(UTC))
-    return LoopingWorld(root, suite=changed(SUITE_BYTES, with_a_study))
+    return LoopingWorld(root, suite=changed(SUITE_BYTES, with_a_study, *changes))
 
 
 @pytest.fixture
@@ -84,3 +85,23 @@ def test_it_waits_past_a_bad_delivery_for_a_good_one(bag: Any, pointed: Path) ->
     assert [one.code for one in world.of_kind(r.Refusal)] == ["wrong_results"]
     (verdict,) = world.of_kind(r.Verdict)
     assert verdict.decision.red_lines[0].status is RedLineStatus.RULED_OUT
+
+
+def due_at_once(plain: dict[str, Any]) -> None:
+    plain["evaluations"][0]["study"]["due_days"] = 1e-6
+
+
+def test_a_study_that_nobody_delivers_in_time_is_inconclusive_and_pauses(
+    bag: Any, pointed: Path
+) -> None:
+    world = world_of(pointed, due_at_once)
+    with world.notary_running(), People(world, **AGREED).answering():
+        threading.Thread(target=acknowledging_trainer, args=(world,), daemon=True).start()
+        run = assess(bag, world)
+    found = states(run)
+    assert (found["evaluate"], found["pause"], found["continue"]) == (
+        "success", "success", "skipped",
+    )  # fmt: skip
+    (verdict,) = world.of_kind(r.Verdict)
+    assert verdict.decision.red_lines[0].status is RedLineStatus.NOT_RULED_OUT
+    assert world.state.runs[RUN].holds_in_force
