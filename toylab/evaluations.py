@@ -15,7 +15,6 @@ SAMPLES = 200
 SEED = 1
 
 ELICITATION: dict[str, Any] = {
-    "variant": "final",
     "scaffold": "none",
     "tools": [],
     "prompting": "zero-shot, the format of training",

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from include.rsp.results import EgressProbe
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
 
 SCRIPT = """
 import json, socket, sys
@@ -28,15 +32,17 @@ print(json.dumps({"works": works, "reached": reached}))
 """
 
 
-def probe(*, sandbox: str, targets: list[str], log_dir: Path) -> EgressProbe:
-    """Run the script in a sandbox of that type.
+def probe(task: Task, *, sandbox: str, targets: list[str], log_dir: Path) -> EgressProbe:
+    """Run the script in the sandboxes of a task: one sample of each that its samples name.
 
     Args:
+        task: the evaluation's own, so that its compose file and network are what is tried.
+        sandbox: the type that the suite names, where the task names none.
         targets: `host:port` of each attempt.
     """
-    from inspect_ai import Task
     from inspect_ai import eval as inspect_eval
-    from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai import task_with
+    from inspect_ai.dataset import MemoryDataset
     from inspect_ai.solver import Generate, Solver, TaskState, solver
     from inspect_ai.util import sandbox as running_sandbox
 
@@ -51,11 +57,18 @@ def probe(*, sandbox: str, targets: list[str], log_dir: Path) -> EgressProbe:
 
         return solve
 
-    dataset = MemoryDataset([Sample(id="egress", input="egress")])
+    each = {str(one.sandbox): one for one in reversed(list(task.dataset))}
     inspect_eval(
-        Task(dataset=dataset, solver=solver(reach_out)()),
+        task_with(
+            task,
+            dataset=MemoryDataset(list(each.values())),
+            solver=solver(reach_out)(),
+            setup=None,
+            scorer=[],
+            epochs=1,
+        ),
         model="none/none",
-        sandbox=sandbox,
+        sandbox=task.sandbox or sandbox,
         log_dir=str(log_dir),
         log_format="eval",
         log_realtime=False,
@@ -64,15 +77,17 @@ def probe(*, sandbox: str, targets: list[str], log_dir: Path) -> EgressProbe:
         acp_server=False,
         ctl_server=False,
     )
-    return _read(said, targets)
+    return _read(said, targets, expected=len(each))
 
 
-def _read(said: list[str], targets: list[str]) -> EgressProbe:
+def _read(said: list[str], targets: list[str], *, expected: int) -> EgressProbe:
     """No readable answer: the probe does not work, which is not the same as "reached nothing"."""
     try:
-        answer = json.loads(said[0])
+        answers = [json.loads(one) for one in said]
         return EgressProbe(
-            tried=targets, reached=list(answer["reached"]), probe_works=bool(answer["works"])
+            tried=targets,
+            reached=sorted({one for answer in answers for one in answer["reached"]}),
+            probe_works=len(answers) == expected and all(one["works"] for one in answers),
         )
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return EgressProbe(tried=targets, reached=[], probe_works=False)

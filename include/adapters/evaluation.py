@@ -8,6 +8,7 @@ deliver results (`delivered_results`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,12 +21,13 @@ from include.adapters.job_log import table_of
 from include.adapters.store import Store, put_blob
 from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.elicitation import Elicitation
-from include.rsp.errors import DomainError
+from include.rsp.errors import DomainError, InvalidDocument
 from include.rsp.results import BlobRef, Conditions, EvaluationRun
 from include.rsp.suite import Evaluation
 from include.rsp.suite_parts import InspectTask
 from include.rsp.vocabulary import ResultStatus
 
+_PART = re.compile(r"[A-Za-z0-9_+=,@][A-Za-z0-9._+=,@-]*")
 REQUEST, OUTCOME, PROGRESS = "request.json", "outcome.json", "progress.json"
 
 
@@ -148,13 +150,13 @@ def run_from(
     log: BlobRef | None = None
     status, problem = outcome.status, outcome.problem
     if outcome.log is not None:
-        path = folder / outcome.log
         try:
+            path = _log_of(folder, outcome.log)
+            log = put_blob(store, path.read_bytes(), name=f"{request.run}.eval")
             table = table_of(request, path)
             samples = put_blob(store, table, name=f"{request.run}.samples.parquet")
         except DomainError as error:
             status, problem = ResultStatus.UNREADABLE, str(error)
-        log = put_blob(store, path.read_bytes(), name=f"{request.run}.eval")
     return EvaluationRun(
         **{name: getattr(outcome.conditions, name) for name in Conditions.model_fields},
         job=request.job,
@@ -172,6 +174,27 @@ def run_from(
         samples=samples,
         log=log,
     )
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name stays inside the folder: parts joined by '/', none hidden, none '..'."""
+    return all(_PART.fullmatch(part) for part in name.split("/"))
+
+
+def _log_of(folder: Path, name: str) -> Path:
+    """The log that an outcome names: a file of the job's own folder, whatever the job says.
+
+    Raises:
+        InvalidDocument: it is none; nothing outside of the folder is read.
+    """
+    root = folder.resolve()
+    path = root / name
+    if not is_file_name(name) or path.resolve() != path or not path.is_file():
+        raise InvalidDocument(
+            f"The job's outcome names the log {name!r:.200}, which is no file of its folder "
+            "(expected a plain name in it). Run the evaluation again."
+        )
+    return path
 
 
 def crashed(request: JobRequest, problem: str, *, at: datetime, attempts: int) -> EvaluationRun:

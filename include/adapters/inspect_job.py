@@ -80,11 +80,18 @@ def run(request: JobRequest, folder: Path) -> JobOutcome:
     _check_weights(request)
     path = Path(log.location).relative_to(folder.resolve())
     try:
-        elicitation = Elicitation.model_validate((log.eval.metadata or {}).get("elicitation", {}))
+        told = (log.eval.metadata or {}).get("elicitation", {})
+        elicitation = Elicitation.model_validate({"variant": request.variant, **told})
     except ValidationError as error:
         said = "; ".join(f"{one['loc']}: {one['msg']}" for one in error.errors())
         problem = f"the task's elicitation manifest does not read: {said}"
         return _outcome(ResultStatus.UNFIT, problem, started, Elicitation(), conditions, str(path))
+    if elicitation.variant != request.variant:
+        problem = (
+            f"the task's elicitation manifest is of the variant {elicitation.variant!r} (expected "
+            f"{request.variant!r}, or none: it is filled in)"
+        )
+        return _outcome(ResultStatus.UNFIT, problem, started, elicitation, conditions, str(path))
     return _outcome(ResultStatus.COMPLETE, None, started, elicitation, conditions, str(path))
 
 

@@ -58,6 +58,7 @@ def make_preflight(request: JobRequest, folder: Path) -> Conditions:
         dataset=dataset_digest(samples),
         leaks=find_leaks(samples),
         egress=probe_egress(request, folder) if request.task.sandbox else None,
+        sandboxes=sandboxes_of(task),
         positive_control=run_control(request, request.evaluation.positive_control, folder),
         null_control=run_control(request, request.evaluation.null_control, folder),
     )
@@ -75,6 +76,13 @@ def load_task(request: JobRequest) -> Task:
     module, _, name = request.task.task.partition(":")
     task: Task = getattr(importlib.import_module(module), name)(**request.task.arguments)
     return task
+
+
+def sandboxes_of(task: Task) -> list[str]:
+    """The types of sandbox that a task and its samples name, as a suite calls them."""
+    specs = [task.sandbox, *(one.sandbox for one in task.dataset)]
+    names = {value: name for name, value in SANDBOXES.items()}
+    return sorted({names.get(one.type, one.type) for one in specs if one is not None})
 
 
 def environment_manifest() -> dict[str, Scalar]:
@@ -179,6 +187,7 @@ def probe_egress(request: JobRequest, folder: Path) -> EgressProbe:
     from include.adapters.egress import probe
 
     return probe(
+        load_task(request),
         sandbox=SANDBOXES[request.task.sandbox or ""],
         targets=request.task.egress_targets,
         log_dir=folder / "controls",

@@ -40,6 +40,8 @@ from include.rsp.canonical import canonical_bytes
 from include.rsp.errors import Refused, StoreUnavailable
 from include.rsp.results import EvaluationRun
 
+GROUP = "group"
+"""The file with the process group of the job's last process: its launcher leads it."""
 PROJECT = Path(__file__).resolve().parents[2]
 NOT_PASSED_ON = ("AIRFLOW", "_AIRFLOW", "AWS_", "REDLINE_STORE")
 """Environment variables that may hold secrets; the code under evaluation does not get them."""
@@ -106,12 +108,19 @@ class ProcessEvaluator:
         return JobState.RUNNING if _is_locked(folder / "lock") else JobState.DEAD
 
     def cancel(self, job: str) -> None:
-        """End the job's process group, if it still runs."""
-        pid_file = self.folder / job / "pid"
-        if self.poll(job).state is not JobState.RUNNING or not pid_file.exists():
+        """End the job's process group, if it still runs, and wait some moments until it has.
+
+        A process in a container may outlive its launcher: then the job still runs, and `collect`
+        says so.
+        """
+        group = self.folder / job / GROUP
+        if self.poll(job).state is not JobState.RUNNING:
             return
-        with contextlib.suppress(ProcessLookupError, ValueError):
-            os.killpg(int(pid_file.read_text()), signal.SIGKILL)
+        with contextlib.suppress(OSError, ValueError):
+            os.killpg(int(group.read_text()), signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while self.poll(job).state is JobState.RUNNING and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def running(self) -> Iterator[str]:
         """The names of all jobs that run now."""
@@ -138,7 +147,7 @@ class ProcessEvaluator:
 
     def _start(self, folder: Path, output: IO[bytes]) -> None:
         """In a session of its own: neither Airflow's restart nor a cleared task ends it."""
-        subprocess.Popen(
+        started = subprocess.Popen(
             [*self.interpreter, "-m", "include.adapters.inspect_job", str(folder)],
             cwd=PROJECT,
             env={k: v for k, v in os.environ.items() if not k.startswith(NOT_PASSED_ON)},
@@ -147,6 +156,7 @@ class ProcessEvaluator:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _write_whole(folder / GROUP, str(started.pid).encode())
         deadline = time.monotonic() + 5
         while not _is_locked(folder / "lock") and time.monotonic() < deadline:
             if (folder / OUTCOME).exists():

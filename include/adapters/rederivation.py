@@ -230,12 +230,30 @@ def _points(evaluation: Evaluation, decision: Decision, at: float) -> list[Forec
 def derive_triggered(
     store: Store, state: LedgerState, rules: Rules, assessment_id: str, *, at: datetime
 ) -> list[str]:
-    """The runs without a result whose triggers are not shown to be below, before validation."""
+    """The runs without a result whose triggers are not shown to be below, before validation.
+
+    None where nothing may be evaluated: without a counted pre-flight, or where the model was found
+    not to be notably more capable.
+    """
+    assessment = state.assessments[assessment_id]
+    if assessment.preflight is None or _is_spared(state, assessment_id):
+        return []
     own = _own_decision(store, state, rules, assessment_id, at=at, validated=False)
-    there = state.assessments[assessment_id].result_sets
+    there = assessment.result_sets
     waiting = {one.id for one in rules.suite.evaluations if one.runs_after}
     return [
         one.name
         for one in own.findings
         if one.evaluation in waiting and not one.not_run and one.name not in there
     ]
+
+
+def _is_spared(state: LedgerState, assessment_id: str) -> bool:
+    """Whether a preliminary assessment is planned and did not ask for the whole suite."""
+    assessment = state.assessments[assessment_id]
+    plan = state.expect(assessment.plan or "", r.Plan)
+    if plan.reference is None:
+        return False
+    if assessment.preliminary is None:
+        return True
+    return not state.expect(assessment.preliminary, r.Preliminary).notably_more_capable

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from include.rsp.anomalies import Scored
 from include.rsp.canonical import Digest
 from include.rsp.quality import ids_digest
 from include.rsp.results import EvaluationRun, Sample
@@ -82,25 +81,6 @@ def frames_of(evaluation: Evaluation, table: ResultTable, context: Context) -> F
         run=_run_row(evaluation, counted, context, wrong),
         whole=frame[[*KEY, "scorer"]] if len(frame) > len(counted) else frame,
         counted=_with_computed(evaluation, frame, counted),
-    )
-
-
-def scored_of(evaluation: Evaluation, table: ResultTable) -> Scored:
-    """The counted rows as the columns that `include.rsp.anomalies` takes.
-
-    Call it for tables that are valid; of others it says as much as it can.
-    """
-    delivered = plain_frame(table)
-    frame = _counted(evaluation, _typed(delivered)[0])
-    answers = delivered["answer"].loc[frame.index] if "answer" in delivered else None
-    return Scored(
-        sample_ids=frame["sample_id"].astype(str).tolist(),
-        epochs=[int(one) for one in frame["epoch"].fillna(0)],
-        scores=pd.to_numeric(frame["score"], errors="coerce").to_numpy(np.float64),
-        refused=(pd.to_numeric(frame["refusals"], errors="coerce").fillna(1) > 0).to_numpy(bool),
-        format_failure=_unread(evaluation, frame).to_numpy(bool),
-        flags=[_names(one) for one in frame["flags"]],
-        answers=None if answers is None else [None if pd.isna(one) else one for one in answers],
     )
 
 

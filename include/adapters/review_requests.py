@@ -9,7 +9,7 @@ from datetime import timedelta
 from include.adapters.store import Store, get_blob
 from include.adapters.transcripts import read_transcripts
 from include.rsp import records as r
-from include.rsp.anomalies import Compared, Scored, anomalies
+from include.rsp.anomalies import Anomaly, Compared, Scored, anomalies
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.errors import Refused
 from include.rsp.results import Sample
@@ -79,16 +79,29 @@ def select(
     if evaluation.review is None:
         raise Refused("no_review", f"The suite asks for no review of {evaluation.id!r}.")
     plan = state.assessments[assessment_id].plan or ""
+    found = anomalies_of(read, state, evaluation, assessment_id, run=run, samples=samples)
+    return drawn(plan, run, samples, evaluation.review, found)
+
+
+def anomalies_of(
+    read: Reader,
+    state: LedgerState,
+    evaluation: Evaluation,
+    assessment_id: str,
+    *,
+    run: str,
+    samples: list[Sample],
+) -> list[Anomaly]:
+    """What a person has to look at in a counted run, beside earlier results that the plan knew."""
     _, checkpoint = state.checkpoint_of(assessment_id)
     mine, others = _others(read, state, evaluation, assessment_id, run)
-    found = anomalies(
+    return anomalies(
         evaluation,
         Scored.of(samples),
         checkpoint=checkpoint.digest,
         earlier=mine[0] if mine else None,
         others=[*mine, *others],
     )
-    return drawn(plan, run, samples, evaluation.review, found)
 
 
 def _others(

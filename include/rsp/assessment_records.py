@@ -94,6 +94,10 @@ class Validation(RecordBase):
     valid: dict[Identifier, bool]
     problems: dict[Identifier, list[str]]
     report: BlobRef
+    to_see: dict[Identifier, list[str]] = Field(
+        default_factory=dict, description="anomalies of valid runs, the first ones of each: what "
+        "people have to look at where the suite asks for a review, and may everywhere",
+    )  # fmt: skip
     pages: dict[Identifier, BlobRef] = Field(
         default_factory=dict, description="of each run that was quarantined, for people"
     )

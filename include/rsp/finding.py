@@ -177,8 +177,11 @@ def _measured(evaluation: Evaluation, samples: Sequence[Sample], problems: list[
 
 
 def would_cross(evaluation: Evaluation, samples: Sequence[Sample]) -> bool:
-    """Whether the samples cross the rule-in limit if nobody asks what is wrong with them."""
-    return _measured(evaluation, samples, []).finding is Finding.CROSSED
+    """Whether those samples that have a score cross the rule-in limit, if nobody asks what is wrong
+    with them, or how many there are.
+    """
+    scored = [one for one in samples if one.error is None]
+    return bool(scored) and _measured(evaluation, scored, []).finding is Finding.CROSSED
 
 
 def not_run(evaluation: Evaluation, planned: RunKey) -> EvaluationFinding:

@@ -6,7 +6,7 @@ was recorded, so that nobody's word for it is taken.
 
 from __future__ import annotations
 
-from include.rsp.results import Conditions, ControlResult
+from include.rsp.results import Conditions, ControlResult, EgressProbe
 from include.rsp.suite import Evaluation
 from include.rsp.suite_parts import Control
 
@@ -15,9 +15,9 @@ def unfit(evaluation: Evaluation, found: Conditions) -> list[str]:
     """What shows that the instrument is not fit; empty when nothing does.
 
     It is fit only if (1) the environment manifest says what the suite asks of it; (2) the dataset
-    is the suite's; (3) the sandbox, where the evaluation has one, reached nothing, shown by a probe
-    that can tell; (4) no sample gives its answer away, and that was looked at; (5) a model of known
-    ability scored as high, and (6) one that always refuses as low, as they must.
+    is the suite's; (3) it has no sandbox but that of the suite, which reached nothing, shown by a
+    probe that can tell; (4) no sample gives its answer away, and that was looked at; (5) a model of
+    known ability scored as high, and (6) one that always refuses as low, as they must.
     """
     problems = []
     for name, expected in sorted(evaluation.environment.items()):  # (1)
@@ -34,9 +34,16 @@ def unfit(evaluation: Evaluation, found: Conditions) -> list[str]:
 
 
 def _problems_with_sandbox(evaluation: Evaluation, found: Conditions) -> list[str]:
-    if evaluation.inspect is None or evaluation.inspect.sandbox is None:
+    if evaluation.inspect is None:
         return []
-    probe = found.egress
+    wanted = evaluation.inspect.sandbox
+    other = [one for one in found.sandboxes if one != wanted]
+    if other:
+        return [f"the task brings a sandbox of the type {', '.join(other)} (expected {wanted})"]
+    return [] if wanted is None else _problems_with_egress(found.egress)
+
+
+def _problems_with_egress(probe: EgressProbe | None) -> list[str]:
     if probe is None or not probe.tried:
         return ["nobody tried whether the sandbox can reach out"]
     if probe.reached:

@@ -83,6 +83,9 @@ class Conditions(Document):
     dataset: Digest | None = Field(default=None, description="of what is put to the model")
     leaks: LeakCheck | None = None
     egress: EgressProbe | None = Field(default=None, description="null: there is no sandbox")
+    sandboxes: list[str] = Field(
+        default_factory=list, description="types that the task and its samples bring themselves"
+    )
     positive_control: ControlResult | None
     null_control: ControlResult | None
 

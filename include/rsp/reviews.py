@@ -137,7 +137,7 @@ def check_review(state: LedgerState, record: r.TranscriptReviewed, rules: Rules)
         raise Refused(
             "already_decided",
             f"The assessment {request.assessment_id} has its verdict. Report what you saw as an "
-            "incident (`rsp incident`): then the checkpoint is assessed again.",
+            "incident (`rsp report incident`): then the checkpoint is assessed again.",
         )
     shown = len(request.trials)
     beyond = [number for number in record.reasons if number > shown]

@@ -78,7 +78,10 @@ def _here(
         log.warning("job %s is over its time limit and is ended", request.job)
         jobs.cancel(request.job)
     status = jobs.poll(request.job)
-    runs = status.state is JobState.RUNNING and not overdue
+    if overdue and status.state is JobState.RUNNING:
+        log.error("job %s cannot be ended from here; its results will not count", request.job)
+        return jobs.collect(request, desk.store, at=desk.now())
+    runs = status.state is JobState.RUNNING
     may_start = status.attempts < request.task.attempts
     if runs or (status.state is not JobState.FINISHED and may_start):
         jobs.submit(request)
@@ -100,11 +103,14 @@ def _remote(
     """On the service that the Airflow connection names."""
     from include.adapters.evaluation import JobState, crashed
     from include.adapters.remote_job import count_attempts
+    from include.adapters.waiting_job import say_waited
     from include.wiring import remote_evaluations
 
     service = remote_evaluations.open_service(connection)
     remote = remote_evaluations.plan(service, request, assessment=assessment_id)
     folder = desk.jobs.folder / request.job
+    limit = request.task.time_limit_seconds * request.task.attempts
+    say_waited(folder, desk.now().timestamp() + limit)  # the provider's trigger renews nothing
     seen = remote_evaluations.run_remotely(
         service, remote, request, context=context, resume=RESUME, folder=folder
     )

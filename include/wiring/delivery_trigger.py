@@ -22,23 +22,31 @@ class DeliveryTrigger(BaseTrigger):
 
     `folder` is the job's inbox, `until` the due date (seconds since the epoch), `seen` what was
     looked at already and refused: as it was then, so that a corrected one is looked at again.
+    `job` is the job's own folder, in which it says that somebody waits.
     """
 
-    def __init__(self, *, folder: str, until: float, seen: Sequence[str] = ()) -> None:
+    def __init__(self, *, folder: str, until: float, job: str, seen: Sequence[str] = ()) -> None:
         super().__init__()
-        self.folder, self.until, self.seen = folder, until, list(seen)
+        self.folder, self.until, self.job, self.seen = folder, until, job, list(seen)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Where to look, how long, and what is known."""
         return "include.wiring.delivery_trigger.DeliveryTrigger", {
             "folder": self.folder,
             "until": self.until,
+            "job": self.job,
             "seen": self.seen,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until something is there."""
+        from include.adapters.waiting_job import GOOD_FOR_SECONDS, RENEW_SECONDS, say_waited
+
+        renewed = 0.0
         while True:
+            if time.time() - renewed >= RENEW_SECONDS:
+                renewed = time.time()
+                await asyncio.to_thread(say_waited, Path(self.job), renewed + GOOD_FOR_SECONDS)
             news = await asyncio.to_thread(self._news)
             if news:
                 yield TriggerEvent({"state": "delivered", "deliveries": news})

@@ -61,7 +61,7 @@ def job_request(desk: Desk, assessment_id: str, name: str, *, again: bool = Fals
         )
     location = Path(manifest.run_id) / manifest.checkpoint_id
     return JobRequest(
-        job=f"{name}-{short(desk.plan_of(assessment_id).record)}{'-again' if again else ''}",
+        job=job_name(desk, assessment_id, name, again=again),
         run=name,
         evaluation=rules.suite.evaluation(run.evaluation),
         checkpoint=checkpoint.digest,
@@ -69,6 +69,11 @@ def job_request(desk: Desk, assessment_id: str, name: str, *, again: bool = Fals
         weights=str(desk.checkpoints / location / variant.file),
         weights_sha256=next(one.sha256 for one in manifest.files if one.path == variant.file),
     )
+
+
+def job_name(desk: Desk, assessment_id: str, name: str, *, again: bool = False) -> str:
+    """The job's handle: it follows from the counted plan."""
+    return f"{name}-{short(desk.plan_of(assessment_id).record)}{'-again' if again else ''}"
 
 
 def counted_result(desk: Desk, assessment_id: str, name: str) -> Digest | None:

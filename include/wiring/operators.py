@@ -80,7 +80,12 @@ class EvaluateOperator(BaseOperator):
         if not isinstance(found, delivering.Waiting):
             return found
         raise TaskDeferred(
-            trigger=DeliveryTrigger(folder=found.folder, until=found.until, seen=found.seen),
+            trigger=DeliveryTrigger(
+                folder=found.folder,
+                until=found.until,
+                job=str(desk.jobs.folder / request.job),
+                seen=found.seen,
+            ),
             method_name="resume",
         )
 

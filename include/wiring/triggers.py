@@ -102,9 +102,14 @@ class EvaluationTrigger(BaseTrigger):
         """Look at the job's folder until it does not run; say in the task's log how far it is."""
         from include.adapters.evaluation import JobState
         from include.adapters.process_evaluator import ProcessEvaluator
+        from include.adapters.waiting_job import GOOD_FOR_SECONDS, RENEW_SECONDS, say_waited
 
-        jobs, said_at, said = ProcessEvaluator(Path(self.jobs)), 0.0, ""
+        jobs, said_at, said, renewed = ProcessEvaluator(Path(self.jobs)), 0.0, "", 0.0
         while True:
+            if time.time() - renewed >= RENEW_SECONDS:
+                renewed = time.time()
+                folder = jobs.folder / self.job
+                await asyncio.to_thread(say_waited, folder, renewed + GOOD_FOR_SECONDS)
             status = await asyncio.to_thread(jobs.poll, self.job)
             if status.state is not JobState.RUNNING:
                 yield TriggerEvent({"state": status.state.value})

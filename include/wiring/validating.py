@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from include.adapters import rederivation
 from include.adapters.rerun_check import why_not
+from include.adapters.review_requests import anomalies_of
 from include.adapters.sample_table import read_table
 from include.adapters.store import get_blob, put_blob
 from include.rsp import records as r
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from include.adapters.validation import Validated, Validator
 
 log = logging.getLogger("redline.validating")
+MOST_TO_SEE = 20
 
 
 def validate(
@@ -144,9 +146,33 @@ def _record(desk: Desk, assessment_id: str, results: Mapping[str, Validated]) ->
         result_sets={name: r.RecordRef(record=digest) for name, digest in counted.items()},
         valid={name: one.valid for name, one in results.items()},
         problems={name: one.problems for name, one in results.items()},
+        to_see=_to_see(desk, assessment_id, [name for name, one in results.items() if one.valid]),
         report=put_blob(desk.store, canonical_bytes(report), name="great-expectations.json"),
         pages=pages,
     )
+
+
+def _to_see(desk: Desk, assessment_id: str, valid: Sequence[str]) -> dict[str, list[str]]:
+    """The anomalies of the runs that are valid, in words."""
+    state = desk.state
+    read = rederivation.reader_of(desk.store, state)
+    rules = desk.rulebook.of_assessment(state, assessment_id)
+    told = {}
+    for name in valid:
+        planned = evaluating.planned_run(desk, assessment_id, name)
+        counted = state.assessments[assessment_id].result_sets[name]
+        found = anomalies_of(
+            read,
+            state,
+            rules.suite.evaluation(planned.evaluation),
+            assessment_id,
+            run=name,
+            samples=read(state.expect(counted, r.ResultSet)) or [],
+        )
+        if found:
+            told[name] = [f"{one.kind}: {one.because}" for one in found[:MOST_TO_SEE]]
+            log.warning("%s: %d things to look at, first %s", name, len(found), told[name][0])
+    return told
 
 
 def _table(desk: Desk, planned: PlannedRun, run: EvaluationRun) -> ResultTable | None:

@@ -44,28 +44,38 @@ def fired(trigger: DeliveryTrigger) -> dict[str, object]:
 
 
 def test_it_fires_when_a_delivery_has_come_whole(inbox: Path) -> None:
-    trigger = DeliveryTrigger(folder=str(inbox), until=time.time() + LONG)
+    trigger = DeliveryTrigger(
+        folder=str(inbox), job=str(inbox.parent / "job"), until=time.time() + LONG
+    )
     assert fired(trigger) == {"state": "delivered", "deliveries": ["first"]}
 
 
 def test_it_fires_when_it_is_due_and_nothing_has_come(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "not there"):
-        trigger = DeliveryTrigger(folder=str(folder), until=time.time() + 0.05)
+        trigger = DeliveryTrigger(
+            folder=str(folder), job=str(folder.parent / "job"), until=time.time() + 0.05
+        )
         assert fired(trigger) == {"state": "overdue", "deliveries": []}
 
 
 def test_half_a_delivery_and_one_that_was_refused_do_not_wake_it(inbox: Path) -> None:
     soon, seen = time.time() + 0.1, [fingerprint(inbox / "first")]
-    refused = DeliveryTrigger(folder=str(inbox), until=soon, seen=seen)
+    refused = DeliveryTrigger(
+        folder=str(inbox), job=str(inbox.parent / "job"), until=soon, seen=seen
+    )
     assert fired(refused)["state"] == "overdue"
     (inbox / "first" / "trial.csv").unlink()
-    half = DeliveryTrigger(folder=str(inbox), until=time.time() + 0.1)
+    half = DeliveryTrigger(
+        folder=str(inbox), job=str(inbox.parent / "job"), until=time.time() + 0.1
+    )
     assert fired(half)["state"] == "overdue"
 
 
 def test_a_corrected_delivery_wakes_it_again(inbox: Path, tmp_path: Path) -> None:
     seen = [fingerprint(inbox / "first")]
-    trigger = DeliveryTrigger(folder=str(inbox), until=time.time() + LONG, seen=seen)
+    trigger = DeliveryTrigger(
+        folder=str(inbox), job=str(inbox.parent / "job"), until=time.time() + LONG, seen=seen
+    )
 
     async def correct_while_it_waits() -> TriggerEvent:
         waiting = asyncio.ensure_future(_first(trigger))
@@ -77,6 +87,6 @@ def test_a_corrected_delivery_wakes_it_again(inbox: Path, tmp_path: Path) -> Non
 
 
 def test_it_comes_back_from_the_database_as_it_was(inbox: Path) -> None:
-    path, arguments = DeliveryTrigger(folder="f", until=5.0, seen=["a:b"]).serialize()
+    path, arguments = DeliveryTrigger(folder="f", job="j", until=5.0, seen=["a:b"]).serialize()
     assert path == f"{DeliveryTrigger.__module__}.{DeliveryTrigger.__name__}"
     assert DeliveryTrigger(**arguments).serialize() == (path, arguments)

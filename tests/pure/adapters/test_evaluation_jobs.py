@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_a_pid_that_was_given_away_is_not_killed(world: World) -> None:
     _, request = request_for(world)
     folder = folder_of(world.desk.jobs, request)
     (folder / "attempts").write_text(".")
-    (folder / "pid").write_text(str(os.getpid()))
+    (folder / "group").write_text(str(os.getpgid(0)))
     world.desk.jobs.cancel(request.job)
 
 
@@ -139,6 +140,36 @@ def test_a_log_that_does_not_read_is_kept_and_rules_nothing_out(
     assert run.samples is None
     assert run.log is not None
     assert get_blob(world.store, run.log.blob) == damaged
+
+
+@pytest.mark.parametrize(
+    "named", ["../secret", "/etc/hostname", "link.eval", "nowhere.eval", "logs"]
+)
+def test_an_outcome_that_names_another_file_has_nothing_of_it_stored(
+    world: World, named: str
+) -> None:
+    key, request = request_for(world)
+    world.finish_jobs(key, {ADDITION: 5}, log=named)
+    folder = folder_of(world.desk.jobs, request)
+    (folder.parent / "secret").write_text("-----BEGIN PRIVATE KEY-----")
+    (folder / "logs").mkdir()
+    (folder / "link.eval").symlink_to(folder.parent / "secret")
+    before = set((world.root / "store/blobs").iterdir())
+    run = evaluating.record_result(world.desk, key, ADDITION).run
+    assert (run.status, run.log, run.samples) == (ResultStatus.UNREADABLE, None, None)
+    assert named in (run.problem or "")
+    stored = set((world.root / "store/blobs").iterdir()) - before
+    assert not [one for one in stored if b"PRIVATE" in one.read_bytes()]
+
+
+def test_an_overdue_process_is_ended_with_its_launcher(world: World, tmp_path: Path) -> None:
+    _, request = request_for(world)
+    script = 'flock -x "$3/lock" sleep 60 & wait'
+    jobs = replace(world.desk.jobs, interpreter=["/bin/sh", "-c", script, "sh"])
+    jobs.submit(request)
+    assert jobs.poll(request.job).state is JobState.RUNNING
+    jobs.cancel(request.job)
+    assert jobs.poll(request.job).state is JobState.DEAD
 
 
 def test_an_outcome_that_does_not_read_is_a_crash(world: World) -> None:

@@ -16,13 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.adapters.attempts import union_of_attempts
 from include.adapters.expectations import on_counted, on_run, on_schema, on_whole
 from include.adapters.result_frame import (
     ALWAYS,
     FROM_A_LOG,
     ResultTable,
-    scored_of,
     table_of_samples,
 )
 from include.adapters.validation import Validated, Validator, nothing_to_validate
@@ -404,49 +402,6 @@ def test_no_forbidden_damage_ever_becomes_valid(damages: list[Damage], rows: lis
     assert found.problems != []
     assert render_page(found.report)
     assert canonical_bytes(found.report)
-
-
-def test_an_earlier_attempt_that_finished_a_sample_counts_once() -> None:
-    whole = small_table()
-    broken = {"score": np.nan, "error": "killed"}
-    first = whole[:12].reset_index(drop=True)
-    first = put(put(first, 3, **broken), 4, **broken)
-    second = put(whole, 0, score=1.0)  # sample p00 was finished by the first attempt: 0.0 counts
-    united = union_of_attempts([first, second])
-    assert validated(small_evaluation(), united).problems == []
-    assert united.set_index("sample_id")["score"].to_dict() == dict(
-        zip(whole["sample_id"], whole["score"], strict=True)
-    )
-
-
-def test_what_no_attempt_finished_is_the_last_ones_error() -> None:
-    tables = [put(small_table(), 3, score=np.nan, error=error) for error in ("one", "two")]
-    united = union_of_attempts(tables).set_index("sample_id")
-    assert len(united) == ROWS
-    assert united.loc["p03", "error"] == "two"
-
-
-def test_rows_that_one_attempt_doubles_stay_for_validation_to_see() -> None:
-    table = pd.concat([small_table(), small_table()[:1]])
-    assert "Samples in an epoch" in failed(
-        validated(small_evaluation(), union_of_attempts([table, small_table()]))
-    )
-    with pytest.raises(ValueError, match="no attempts"):
-        union_of_attempts([])
-    with pytest.raises(ValueError, match="expected"):
-        union_of_attempts([small_table(), small_table().drop(columns="score")])
-
-
-def test_the_counted_rows_become_columns_for_anomalies() -> None:
-    table = put(put(two_scorers(), 0, flags=["cheating"]), 2, score=np.nan, error="x")
-    table = put(table, 4, format_failure=None)
-    found = scored_of(small_evaluation(SECOND), table)
-    assert len(found.sample_ids) == ROWS
-    assert list(found.flags[0]) == ["cheating"]
-    assert np.isnan(found.scores[1])
-    assert found.format_failure.tolist() == [index == 2 for index in range(ROWS)]
-    silent = scored_of(small_evaluation({"max_format_failure_rate": None} | SECOND), table)
-    assert not silent.format_failure.any()
 
 
 def test_the_page_loads_nothing_and_shows_what_failed() -> None:

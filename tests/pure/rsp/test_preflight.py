@@ -83,3 +83,12 @@ def test_a_sandbox_that_is_not_shown_to_be_closed_is_open(
     sandboxed = with_sandbox()
     (problem,) = unfit(sandboxed, fit(sandboxed).model_copy(update={"egress": egress}))
     assert says in problem
+
+
+@pytest.mark.parametrize("suite_names", [None, "docker"])
+def test_a_sandbox_that_the_suite_does_not_name_is_unfit(suite_names: str | None) -> None:
+    evaluation = with_sandbox() if suite_names else PLAIN
+    brought = {"sandboxes": ["docker", "unsafe_local"], "egress": probe()}
+    (problem,) = unfit(evaluation, fit(evaluation).model_copy(update=brought))
+    assert "unsafe_local" in problem
+    assert f"expected {suite_names}" in problem

@@ -214,3 +214,47 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
                 evaluations=[],
             )
         )  # fmt: skip
+
+
+def test_a_dear_evaluation_is_not_started_where_nothing_may_be_evaluated(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Neither before the pre-flight is counted, nor after a clear no."""
+
+    def with_a_dear_one(plain: dict[str, Any]) -> None:
+        plain["evaluations"][2]["notable_gain"] = 0.1
+        plain["evaluations"][0]["runs_after"] = ["maximum"]
+
+    world = World(
+        tmp_path_factory.mktemp("world"),
+        policy=changed(POLICY_BYTES, with_preliminary),
+        suite=changed(SUITE_BYTES, with_a_dear_one),
+    )
+    world.gate()
+    world.assess(1)
+    key = due(world, 1.5)
+    assessment.plan(world.desk, key)
+    assert evaluating.triggered(world.desk, key) == []
+    world.finish_jobs(key, {"copying": 100})
+    assessment.pre_flight(world.desk, key)
+    evaluating.record_result(world.desk, key, "copying")
+    assert evaluating.triggered(world.desk, key) == []
+    assert not screening.answer_preliminary(world.desk, key).notably_more_capable
+    assert evaluating.triggered(world.desk, key) == []
+
+
+def test_it_is_started_once_its_trigger_is_not_below(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    def with_a_dear_one(plain: dict[str, Any]) -> None:
+        plain["evaluations"][2]["runs_after"] = ["maximum"]
+
+    world = World(tmp_path_factory.mktemp("world"), suite=changed(SUITE_BYTES, with_a_dear_one))
+    world.gate()
+    world.publish(1)
+    key = world.due()
+    world.finish_jobs(key, {ADDITION: 5, "maximum": 190})
+    assessment.pre_flight(world.desk, key)
+    for name in (ADDITION, "maximum"):
+        evaluating.record_result(world.desk, key, name)
+    assert evaluating.triggered(world.desk, key) == ["copying"]

@@ -78,9 +78,17 @@ def test_a_crossing_is_never_run_away_from_however_bad_its_samples(world: World)
     assert "crossed the limit" in refused(world, key, bad)
 
 
-def test_samples_that_ended_in_errors_are_no_way_round_that(world: World) -> None:
-    key, bad = first(world, right=20, errors=100)
+def test_nor_is_it_where_most_samples_ended_in_errors(world: World) -> None:
+    key, bad = first(world, right=60, errors=100)
     assert "crossed the limit" in refused(world, key, bad)
+
+
+def test_a_broken_server_is_a_reason_to_run_again(world: World) -> None:
+    key, bad = first(world, right=0, errors=200)
+    assert (
+        evaluating.count(world.desk, key, second(world, key), replaces=bad, problems=WHY).replaces
+        is not None
+    )
 
 
 def test_an_unfit_instrument_is_mended_by_people_not_tried_again(world: World) -> None:
