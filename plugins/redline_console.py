@@ -72,7 +72,23 @@ def ledger() -> HTMLResponse:
         for digest, index in reversed(state.index_of.items())
     )
     head = "<tr><th>entry<th>at<th>kind<th>record<th>by</tr>"
-    return _page("Redline ledger", f"<table>{head}{rows}</table>")
+    jobs = f"<p><a href='{PREFIX}/evaluations'>Evaluations that run</a></p>"
+    return _page("Redline ledger", f"{jobs}<table>{head}{rows}</table>")
+
+
+@app.get("/evaluations", response_class=HTMLResponse)
+def evaluations() -> HTMLResponse:
+    """How far each evaluation job is that has a folder on this machine, the newest first."""
+    from include.adapters.process_evaluator import ProcessEvaluator
+
+    jobs = ProcessEvaluator(Settings.from_environment().jobs)
+    rows = "".join(
+        f"<tr><td><code>{html.escape(job)}</code><td>{status.state}<td>{status.attempts}"
+        f"<td>{html.escape(status.progress.in_words() if status.progress else '')}</tr>"
+        for job, status in jobs.every(at_most=200)
+    )
+    head = "<tr><th>job<th>state<th>attempts<th>progress</tr>"
+    return _page("Redline evaluations", f"<table>{head}{rows}</table>")
 
 
 @app.get("/records/{digest}", response_class=HTMLResponse)

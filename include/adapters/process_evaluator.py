@@ -129,6 +129,14 @@ class ProcessEvaluator:
                 if self._state(path) is JobState.RUNNING:
                     yield path.name
 
+    def every(self, *, at_most: int) -> list[tuple[str, JobStatus]]:
+        """The newest jobs and where they are."""
+        if not self.folder.is_dir():
+            return []
+        begun = [one for one in self.folder.iterdir() if (one / "attempts").exists()]
+        newest = sorted(begun, key=lambda one: (one / "attempts").stat().st_mtime, reverse=True)
+        return [(one.name, self.poll(one.name)) for one in newest[:at_most]]
+
     def collect(self, request: JobRequest, store: Store, *, at: datetime) -> EvaluationRun:
         """The finished job's run with its files in the store, or a `crashed` one that says why."""
         folder = self.folder / request.job

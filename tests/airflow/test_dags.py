@@ -110,6 +110,7 @@ def test_parsing_a_dag_imports_nothing_heavy(tmp_path: Path) -> None:
     "path",
     [
         "/redline/",
+        "/redline/evaluations",
         "/redline/records/x",
         "/redline/reports/x",
         "/redline/validations/x/y",
@@ -134,7 +135,7 @@ def test_every_route_of_the_console_asks_who_is_there(bag: Any) -> None:
     ]
     assert mounts
     routes = [one for one in mounts[0].routes if isinstance(one, APIRoute)]
-    assert len(routes) == 4
+    assert len(routes) == 6
     from tests.support.airflow_world import Person
 
     client = Person("viewer").client

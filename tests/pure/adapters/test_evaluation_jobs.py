@@ -226,3 +226,16 @@ def test_progress_says_how_far_how_fast_and_how_long(progress: dict[str, Any], s
         "since": START, "at": START + timedelta(seconds=20),
     }  # fmt: skip
     assert says in Progress.model_validate(plain | progress).in_words()
+
+
+def test_the_newest_jobs_are_told_with_their_progress(world: World) -> None:
+    key, request = request_for(world)
+    assert world.desk.jobs.every(at_most=5) == []
+    for name in (ADDITION, "maximum"):
+        folder = folder_of(world.desk.jobs, evaluating.job_request(world.desk, key, name))
+        (folder / "attempts").write_text(".")
+    os.utime(world.desk.jobs.folder / request.job / "attempts", (1, 1))
+    told = world.desk.jobs.every(at_most=5)
+    assert [job.rsplit("-", 1)[0] for job, _ in told] == ["maximum", ADDITION]
+    assert [status.state for _, status in told] == [JobState.DEAD] * 2
+    assert len(world.desk.jobs.every(at_most=1)) == 1
