@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.rsp.decision import Decision, decide
+from include.rsp.elicitation import Elicitation
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.results import Sample
@@ -143,7 +144,7 @@ def damaged(one: Evidence, how: int, where: int) -> Evidence | None:
         replace(one, run=one.run.model_copy(update={"status": ResultStatus.CRASHED})),
         replace(one, run=one.run.model_copy(update={"checkpoint": "sha256:" + "9" * 64})),
         replace(one, run=one.run.model_copy(update={"finished_at": START - timedelta(days=400)})),
-        replace(one, run=one.run.model_copy(update={"elicitation": {}})),
+        replace(one, run=one.run.model_copy(update={"elicitation": Elicitation()})),
         replace(one, run=one.run.model_copy(update={"positive_control": None})),
     ]
     return ways[how % len(ways)]
