@@ -1,6 +1,6 @@
 """What models that can do nothing score on public evaluations whose data lies in their wheel.
 
-`python -m benchmarks.null_baselines` (about four minutes, no network): every task of the list is put
+`python -m benchmarks.null_baselines` (about four minutes, no network): every task is put
 to `null/refuser`, `null/silent` and `null/constant`, and the logs are read as Redline reads them.
 A score that such a model reaches is no ability: the null control of that evaluation has to sit
 below it, or the evaluation is unfit. `--write` puts the table into docs/null-baselines.md.
