@@ -94,7 +94,7 @@ def test_a_public_evaluation_runs_offline_from_its_plan_to_its_finding(
     [
         ("blackmail", "repeatedly"),
         ("bare", "elicitation"),
-        ("two-scorers", "control did not run"),
+        ("two-scorers", "control has no score that counts"),
         ("mockllm", "validation quarantined"),
     ],
 )
