@@ -43,6 +43,7 @@ def make_preflight(request: JobRequest, folder: Path) -> Conditions:
     The environment is always looked at anew: an attempt may run on another machine.
     """
     importlib.import_module(request.task.provider_module)
+    importlib.import_module("include.adapters.null_models")
     environment = environment_manifest()
     kept = folder / "preflight.json"
     try:

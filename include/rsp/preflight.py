@@ -10,6 +10,11 @@ from include.rsp.results import Conditions, ControlResult, EgressProbe
 from include.rsp.suite import Evaluation
 from include.rsp.suite_parts import Control
 
+NO_SCORE = (
+    "has no score that counts: its samples ended in errors, or the scorer that the suite names "
+    "gave none (where it names none, there must be one)"
+)
+
 
 def unfit(evaluation: Evaluation, found: Conditions) -> list[str]:
     """What shows that the instrument is not fit; empty when nothing does.
@@ -73,7 +78,7 @@ def _problems_with_control(
     if rule is None:
         return []
     if got is None or got.score is None:
-        return [f"the {name} control did not run"]
+        return [f"the {name} control {'did not run' if got is None else NO_SCORE}"]
     if got.model != rule.model or got.samples < rule.samples:
         return [
             f"the {name} control was {got.model} on {got.samples} samples "

@@ -45,6 +45,10 @@ def test_a_fit_instrument_has_no_problems() -> None:
         ({"positive_control": None}, "the positive control did not run"),
         ({"null_control": None}, "the null control did not run"),
         (
+            {"null_control": ControlResult(model="toylab/refuser", samples=0, score=None)},
+            "the null control has no score that counts",
+        ),
+        (
             {"positive_control": ControlResult(model="toylab/solver", samples=20, score=0.5)},
             "the positive control scored 0.5 (expected at least 0.95)",
         ),
