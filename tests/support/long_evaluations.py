@@ -150,9 +150,7 @@ class LongEvaluations:
     def start(self) -> None:
         """Start Airflow and the notary."""
         notary = stack_commands.notary_program(self.layout)
-        self.handle = up(
-            self.layout, programs=[notary], extra_environment=SHORT_LIMITS, say=print
-        )
+        self.handle = up(self.layout, programs=[notary], extra_environment=SHORT_LIMITS, say=print)
         with self.handle.rest() as rest:
             eventually(lambda: rest.find(f"dags/{DAG}"), PATIENCE)
 
@@ -221,9 +219,7 @@ class LongEvaluations:
             verdict=verdict,
             run=counted.run,
             result_sets=len(sets),
-            times_in_table=Counter(
-                (one["sample_id"], one["epoch"], one["scorer"]) for one in rows
-            ),
+            times_in_table=Counter((one["sample_id"], one["epoch"], one["scorer"]) for one in rows),
         )
 
     def tasks(self, dag_run: str, task_id: str = "evaluate") -> list[dict[str, Any]]:
