@@ -86,9 +86,11 @@ class Progress(Document):
         left = (self.total - self.done) / rate if rate > 0 else None
         cost = "" if self.cost is None else f", cost {self.cost:.2f}"
         ends = "end unknown" if left is None else f"about {_span(left)} to go"
-        taken = f", {self.before} of earlier attempts" if self.before else ""
+        which = f"{self.errors} with errors"
+        if self.before:
+            which += f", {self.before} of earlier attempts"
         return (
-            f"{self.done} of {self.total} samples ({self.errors} with errors{taken}), {rate:.2f}/s, "
+            f"{self.done} of {self.total} samples ({which}), {rate:.2f}/s, "
             f"{self.tokens} tokens{cost}, {ends}"
         )
 
