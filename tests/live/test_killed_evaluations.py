@@ -119,17 +119,18 @@ class Struck:
         return True
 
     def of_worker(self, job: str) -> bool:
-        """The worker's three moments."""
-        state = self.stack.jobs.poll(job).state
+        """One of the worker's three moments; a moment that has passed is never taken for it."""
+        done, ended = self.stack.done(self.run_id), self.stack.jobs.poll(job).state == "finished"
         match self.moment:
             case "submitting":
+                assert done == 0, "the worker was not caught while it submitted"
                 return self.stack.kill_busy_workers()
             case "waiting":
-                return (
-                    self.stack.done(self.run_id) >= SAMPLES / 2 and self.stack.kill_idle_workers()
-                )
+                assert not ended, "no moment came at which all workers were idle"
+                return done >= SAMPLES / 2 and self.stack.kill_idle_workers()
             case _:
-                return state == "finished" and self.stack.kill_busy_workers()
+                assert not self.stack.is_counted(self.run_id), "it collected too quickly"
+                return ended and self.stack.kill_busy_workers()
 
     def ends_as(self, undisturbed: Assessed) -> None:
         """Nothing was lost, nothing was done twice, and the verdict is the same."""

@@ -193,6 +193,10 @@ class LongEvaluations:
         lines = file.read_text().splitlines() if file.exists() else []
         return Counter(line.split()[1] for line in lines if line.startswith(what))
 
+    def is_counted(self, run_id: str) -> bool:
+        """Whether the results are in the ledger."""
+        return bool(self.state.assessments[self.due[run_id]].result_sets)
+
     def verdict(self, run_id: str) -> r.Verdict | None:
         """The verdict, once there is one."""
         state = self.state
@@ -244,7 +248,7 @@ class LongEvaluations:
         """SIGKILL to every worker that runs a task, and to the task; whether there was one."""
         busy = [one for one in self._workers() if not one.command.endswith("<idle>")]
         for one in busy:
-            kill_with_children(one)
+            kill_with_task(one)
         return bool(busy)
 
     def kill_idle_workers(self) -> bool:
@@ -253,18 +257,18 @@ class LongEvaluations:
         if not workers or not all(one.command.endswith("<idle>") for one in workers):
             return False
         for one in workers:
-            kill_with_children(one)
+            kill_with_task(one)
         return True
 
     def _workers(self) -> list[StackProcess]:
         return [one for one in stack_processes(self.layout) if "LocalExecutor:" in one.command]
 
 
-def kill_with_children(process: StackProcess) -> None:
-    """SIGKILL to a worker and to the task that it runs, as if its container had gone."""
-    family = [process.handle, *process.handle.children(recursive=True)]
-    for one in family:
+def kill_with_task(worker: StackProcess) -> None:
+    """SIGKILL to a worker and to the task that it runs; what a task has detached lives on."""
+    for one in [worker.handle, *worker.handle.children(recursive=True)]:
         try:
-            one.kill()
-        except psutil.Error:
+            if os.getsid(one.pid) == os.getsid(worker.pid):
+                one.kill()
+        except (psutil.Error, ProcessLookupError):
             continue
