@@ -38,6 +38,7 @@ from tests.support.long_evaluations import (
     Assessed,
     LongEvaluations,
 )
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.live
 log = logging.getLogger("redline.tests")
@@ -76,14 +77,21 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LongEvaluations]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(stack: LongEvaluations) -> Assessed:
-    """The verdict that every other one has to equal."""
+def counted(stack: LongEvaluations) -> str:
+    """The evaluation that nothing happens to, once its results are in the ledger."""
     stack.assess("undisturbed")
-    found = stack.assessed("undisturbed")
+    eventually(lambda: stack.is_counted("undisturbed"), PATIENCE)
+    return "undisturbed"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stack: LongEvaluations, counted: str) -> Assessed:
+    """The verdict that every other one has to equal."""
+    found = stack.assessed(counted)
     assert found.verdict.decision.recommendation == "continue"
     (finding,) = found.verdict.decision.findings
     assert (finding.n, finding.value) == (SAMPLES, 0.05)
-    assert set(stack.calls("undisturbed").values()) == {1}
+    assert set(stack.calls(counted).values()) == {1}
     assert found.run.attempts == 1
     return found
 
@@ -177,9 +185,10 @@ def strike(all_of: list[Struck]) -> None:
 
 
 @pytest.fixture(scope="module")
-def struck(stack: LongEvaluations, undisturbed: Assessed) -> list[Struck]:
+def struck(stack: LongEvaluations, counted: str) -> list[Struck]:
     """Three evaluations side by side, each with its blow behind it."""
     evaluations = [Struck(stack, blow, alone=False) for blow in TELLING]
+    stack.assessed(counted)  # before the first blow
     strike(evaluations)
     return evaluations
 
