@@ -72,8 +72,8 @@ class Progress(Document):
     done: int = Field(ge=0, description="samples with all their epochs and scores, or an error")
     total: int = Field(ge=0)
     errors: int = Field(ge=0)
-    tokens: int = Field(ge=0)
-    cost: float | None
+    tokens: int = Field(ge=0, description="of all that is done")
+    cost: float | None = Field(description="of this attempt")
     phase: str = Field(description="pre-flight, evaluation or finished")
     since: Moment = Field(description="when this attempt began to put samples to the model")
     at: Moment
@@ -88,8 +88,11 @@ class Progress(Document):
         left = (self.total - self.done) / rate if rate > 0 else None
         cost = "" if self.cost is None else f", cost {self.cost:.2f}"
         ends = "end unknown" if left is None else f"about {_span(left)} to go"
+        which = f"{self.errors} with errors"
+        if self.before:
+            which += f", {self.before} of earlier attempts"
         return (
-            f"{self.done} of {self.total} samples ({self.errors} with errors), {rate:.2f}/s, "
+            f"{self.done} of {self.total} samples ({which}), {rate:.2f}/s, "
             f"{self.tokens} tokens{cost}, {ends}"
         )
 

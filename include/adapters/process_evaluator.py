@@ -45,6 +45,8 @@ GROUP = "group"
 PROJECT = Path(__file__).resolve().parents[2]
 NOT_PASSED_ON = ("AIRFLOW", "_AIRFLOW", "AWS_", "REDLINE_STORE")
 """Environment variables that may hold secrets; the code under evaluation does not get them."""
+START_SECONDS = 60.0
+"""At most so long a new process may take until it holds its lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +156,12 @@ class ProcessEvaluator:
         return run_from(request, outcome, folder, store, attempts=status.attempts)
 
     def _start(self, folder: Path, output: IO[bytes]) -> None:
-        """In a session of its own: neither Airflow's restart nor a cleared task ends it."""
-        started = subprocess.Popen(
+        """In a session of its own: neither Airflow's restart nor a cleared task ends it.
+
+        Returns once it holds its lock: one that starts slowly would be taken for dead, and used up
+        its attempts.
+        """
+        process = subprocess.Popen(
             [*self.interpreter, "-m", "include.adapters.inspect_job", str(folder)],
             cwd=PROJECT,
             env={k: v for k, v in os.environ.items() if not k.startswith(NOT_PASSED_ON)},
@@ -164,10 +170,10 @@ class ProcessEvaluator:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        _write_whole(folder / GROUP, str(started.pid).encode())
-        deadline = time.monotonic() + 5
+        _write_whole(folder / GROUP, str(process.pid).encode())
+        deadline = time.monotonic() + START_SECONDS
         while not _is_locked(folder / "lock") and time.monotonic() < deadline:
-            if (folder / OUTCOME).exists():
+            if (folder / OUTCOME).exists() or process.poll() is not None:
                 return
             time.sleep(0.01)
 

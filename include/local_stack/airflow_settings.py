@@ -118,7 +118,8 @@ def _options(layout: Layout, users: Mapping[str, str], auth: Auth) -> dict[str, 
 
 def _core_options(layout: Layout, users: Mapping[str, str], auth: Auth) -> dict[str, str]:
     return {
-        "executor": "LocalExecutor",
+        # LocalExecutor, but the scheduler is started again when a worker was killed.
+        "executor": "include.wiring.local_executor.RestartingLocalExecutor",
         "parallelism": "8",
         "dags_folder": str(layout.dags_folder),
         "plugins_folder": str(layout.plugins_folder),

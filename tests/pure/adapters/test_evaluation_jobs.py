@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from include.adapters.evaluation import JobRequest, JobState, Progress
@@ -70,6 +72,37 @@ def test_submitting_a_running_or_finished_job_starts_nothing(world: World) -> No
     (folder / "outcome.json").write_text("{}")
     world.desk.jobs.submit(request)
     assert world.desk.jobs.poll(request.job).attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "state"),
+    [
+        ("import fcntl, sys, time; time.sleep(0.3); lock = open(sys.argv[3] + '/lock', 'w'); "
+         "fcntl.flock(lock, fcntl.LOCK_EX); time.sleep(60)", JobState.RUNNING),
+        ("raise SystemExit(1)", JobState.DEAD),
+    ],
+    ids=["starts slowly", "ends at once"],
+)  # fmt: skip
+def test_a_submitted_job_runs_or_has_ended(world: World, program: str, state: JobState) -> None:
+    """Never in between: what has not begun yet would be taken for dead and started again."""
+    _, request = request_for(world)
+    jobs = ProcessEvaluator(world.desk.jobs.folder, interpreter=[sys.executable, "-c", program])
+    jobs.submit(request)
+    folder = folder_of(jobs, request)
+    try:
+        assert jobs.poll(request.job).state is state
+        assert jobs.submit(request) == request.job
+        assert jobs.poll(request.job).attempts == (1 if state is JobState.RUNNING else 2)
+    finally:
+        end_group_that_holds(folder / "lock")
+
+
+def end_group_that_holds(lock: Path) -> None:
+    """End the test's own job, which writes no pid file."""
+    for one in psutil.Process().children():
+        if str(lock.parent) in one.cmdline():
+            one.kill()
+            one.wait()
 
 
 def test_a_pid_that_was_given_away_is_not_killed(world: World) -> None:
