@@ -11,6 +11,8 @@ BENCH_gate := gate_overhead
 BENCH_coverage := interval_coverage --write
 BENCH_backtest := backtest
 BENCH_reading := results_reading
+BENCH_validation := validation
+BENCH_baselines := null_baselines --write
 export GX_ANALYTICS_ENABLED := false
 export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
@@ -54,8 +56,8 @@ lock: $(READY)  ## pin requirements.in anew (needs the package index)
 generate: $(READY)  ## write the generated files (schemas, README's DAG table)
 	@$(BIN)/python tools/generate.py
 
-bench: $(READY)  ## measure: seconds by stage; or WHAT=coverage, WHAT=backtest, WHAT=reading
-	@$(BIN)/python -m benchmarks.$(or $(BENCH_$(WHAT)),$(error WHAT is gate, coverage, backtest or reading))
+bench: $(READY)  ## measure: seconds by stage; or WHAT=coverage, backtest, reading, validation, baselines
+	@$(BIN)/python -m benchmarks.$(or $(BENCH_$(WHAT)),$(error WHAT is gate, coverage, backtest, reading, validation or baselines))
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .redline .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -66,7 +66,11 @@ def empty_assess() -> None:
     def pre_flight() -> None:
         return None
 
-    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def follow_triggers() -> list[str]:
+        return []
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
     def validate() -> list[str]:
         return ["line"]
 
@@ -84,8 +88,10 @@ def empty_assess() -> None:
 
     planned, validated = plan(), validate()
     evaluated = Deferred.partial(task_id="evaluate").expand(evaluation=planned)
-    decided = verdict()
-    planned >> pre_flight() >> evaluated >> validated
+    decided, dear = verdict(), follow_triggers()
+    triggered = Deferred.partial(task_id="evaluate_triggered").expand(evaluation=dear)
+    planned >> pre_flight() >> evaluated >> dear
+    triggered >> validated
     compare.expand(line=validated) >> decided >> go_on()
 
 

@@ -181,28 +181,27 @@ def moment(text: str) -> float:
 
 def validation_alone() -> float:
     """Seconds of one Great Expectations validation of an assessment, its import not counted."""
-    from include.adapters.validation import Validator, result_frame
-    from include.rsp.results import EvaluationRun, Sample
+    from benchmarks.validation import CHECKPOINT, MADE, NOW, run_of
+    from include.adapters.result_frame import Context, table_of_samples
+    from include.adapters.validation import Validator
+    from include.rsp.evaluation_plan import planned
+    from include.rsp.results import Sample
 
     suite = read_suite((SUITES / "toylab-1.0.yaml").read_bytes(), where="suite")
     samples = [Sample(sample_id=f"p{n}", epoch=1, score=0.0, error=None) for n in range(200)]
-    checkpoint, now = "sha256:" + "0" * 64, datetime.now(UTC)
     seconds = []
     for _ in range(4):
         begun = time.perf_counter()
         validator = Validator()
-        for evaluation in suite.evaluations:
-            run = EvaluationRun.model_validate(
-                {
-                    "job": "bench", "evaluation": evaluation.id, "problem": None, "attempts": 1,
-                    "evaluation_version": evaluation.version, "checkpoint": checkpoint,
-                    "variant": "final", "status": "complete", "started_at": now,
-                    "finished_at": now, "environment": {}, "samples": None, "log": None,
-                    "elicitation": dict.fromkeys(evaluation.elicitation_required, "x"),
-                    "positive_control": None, "null_control": None,
-                }
-            )  # fmt: skip
-            validator.validate(evaluation, result_frame(run, samples), checkpoint)
+        for one in planned(suite, ["final"]):
+            evaluation = suite.evaluation(one.evaluation)
+            run = run_of(evaluation)
+            validator.validate(
+                evaluation,
+                one,
+                table=table_of_samples(run, samples, model=one.model or ""),
+                context=Context(run=run, checkpoint=CHECKPOINT, checkpoint_at=MADE, at=NOW),
+            )
         seconds.append(time.perf_counter() - begun)
     return min(seconds[1:])
 

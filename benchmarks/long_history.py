@@ -141,9 +141,8 @@ def assess(history: History, run_id: str, place: int) -> None:
         valid=dict.fromkeys(results, True), problems={name: [] for name in results},
         report=put_blob(history.store, b"{}", name="great-expectations.json"),
     )  # fmt: skip
-    assessment = history.state.assessments[key]
     decision = decide(
-        RULES.policy, suite, stored_evidence(history.store, history.state, assessment),
+        RULES.policy, suite, stored_evidence(history.store, history.state, RULES, key),
         checkpoint=digest, checkpoint_at=manifest.created_at, at=history.now,
     )  # fmt: skip
     verdict = history.add(
@@ -205,8 +204,7 @@ def make_run(
         job=f"{evaluation.id}-{checkpoint[7:19]}", evaluation=evaluation.id,
         evaluation_version=evaluation.version, checkpoint=checkpoint, variant="final",
         status=ResultStatus.COMPLETE, problem=None, started_at=begun, finished_at=history.now,
-        attempts=1, elicitation=dict.fromkeys(evaluation.elicitation_required, "as planned"),
-        environment={"python": "3.11"},
+        attempts=1, elicitation={"variant": "final"}, environment={"python": "3.11"},
         positive_control=ControlResult(model=plus.model, samples=plus.samples, score=1.0),
         null_control=ControlResult(model=null.model, samples=null.samples, score=0.0),
         samples=samples, log=put_blob(history.store, log.encode(), name="log.eval"),

@@ -10,9 +10,10 @@ assessment_id of one that was raised.
 preliminary, validation and verdict records; the Capability Report, the packet, what people said of
 them, and the permit, the holds and the check of the stop that follow.
 
-**Where a human acts:** give_opinion_as_second_line, then sign_off_as_rso and sign_off_as_ceo (or
-the offices that the policy names), then confirm_receipt_as_board and others who have to be told
-first; answer_on_deletion_as_ciso and others where the policy asks it. Silence approves nothing.
+**Where a human acts:** review_transcripts, once for each run that the suite wants read;
+give_opinion_as_second_line, then sign_off_as_rso and sign_off_as_ceo (or the offices that the
+policy names), then confirm_receipt_as_board and others who have to be told first;
+answer_on_deletion_as_ciso and others where the policy asks it. Silence approves nothing.
 
 **If it fails:** no verdict means no permit: the trainer stops at its ceiling. An evaluation that
 fails rules nothing out. Clear the failed task; everything counted is used again. See
@@ -26,10 +27,11 @@ from airflow.sdk import Param, PartitionedAssetTimetable, TriggerRule, dag, task
 from include.rsp.vocabulary import Outcome, Scope
 from include.wiring import steps
 from include.wiring.assets import DUE_ASSESSMENTS
-from include.wiring.defaults import TASK_DEFAULTS, step, with_record_link
+from include.wiring.defaults import EVALUATION_POOL, TASK_DEFAULTS, step, with_record_link
 from include.wiring.hold_operators import VerifyStop, WaitForAcknowledgement
-from include.wiring.operators import EvaluateOperator
+from include.wiring.operators import EvaluateOperator, ValidateOperator
 from include.wiring.people import determine
+from include.wiring.reviewers import review
 
 
 @dag(
@@ -48,16 +50,20 @@ def assess_checkpoint() -> None:
     """Plan, evaluate, validate, compare, decide, and follow the verdict."""
     plan = with_record_link(task(steps.plan)())
     key = plan[steps.ASSESSMENT]
+    pulled = "{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"  # even if plan failed
     ready = with_record_link(
         task.branch(steps.pre_flight)(
             assessment_id=key, whole="evaluate", first="evaluate_preliminary"
         )
     )
-    evaluate, screen, further = (
+    evaluate, screen, rest, triggered = (
         EvaluateOperator.partial(
-            task_id=name, assessment_id=key, map_index_template="{{ task.evaluation }}"
+            task_id=name,
+            assessment_id=key,
+            map_index_template="{{ task.evaluation }}",
+            pool=EVALUATION_POOL,
         )
-        for name in ("evaluate", "evaluate_preliminary", "evaluate_further")
+        for name in ("evaluate", "evaluate_preliminary", "evaluate_rest", "evaluate_triggered")
     )
     evaluated, screened = evaluate.expand(evaluation=plan), screen.expand(evaluation=plan)
     preliminary = with_record_link(
@@ -65,22 +71,28 @@ def assess_checkpoint() -> None:
             assessment_id=key
         )
     )
-    evaluated_further = further.expand(evaluation=preliminary)
-    validate = with_record_link(
-        # An evaluation that failed rules nothing out; without a pre-flight the task refuses.
-        task(steps.validate, trigger_rule=TriggerRule.ALL_DONE)(
-            assessment_id="{{ ti.xcom_pull(task_ids='plan', key='assessment_id') }}"
-        )
+    evaluated_rest = rest.expand(evaluation=preliminary)
+    dear = task(steps.follow_triggers, trigger_rule=TriggerRule.ALL_DONE)(assessment_id=pulled)
+    # An evaluation that failed rules nothing out; without a pre-flight the task refuses.
+    validate = ValidateOperator(
+        task_id="validate", assessment_id=pulled, trigger_rule=TriggerRule.ALL_DONE
     )
     compare = (
-        task(steps.compare, map_index_template="{{ label }}", multiple_outputs=False)
+        task(
+            steps.compare,
+            map_index_template="{{ label }}",
+            multiple_outputs=False,
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # or nothing had to be read
+        )
         .partial(assessment_id=key)
-        .expand(red_line=validate)
+        .expand(red_line=validate.output)
     )
+    review(assessment_id=key, validated=validate.output) >> compare
     verdict = with_record_link(task.branch(steps.verdict)(assessment_id=key))
-    ready >> evaluated >> validate >> compare >> verdict
+    ready >> evaluated >> dear
     ready >> [screened, preliminary]  # only where the policy asks if it is notably more capable
-    screened >> preliminary >> evaluated_further >> validate
+    screened >> preliminary >> evaluated_rest >> dear
+    triggered.expand(evaluation=dear) >> validate >> compare >> verdict
 
     decided = "{{ ti.xcom_pull(task_ids='verdict', key='verdict') }}"
     going = step(steps.go_on, branch=True, task_id=Outcome.CONTINUE.value)(

@@ -72,7 +72,23 @@ def ledger() -> HTMLResponse:
         for digest, index in reversed(state.index_of.items())
     )
     head = "<tr><th>entry<th>at<th>kind<th>record<th>by</tr>"
-    return _page("Redline ledger", f"<table>{head}{rows}</table>")
+    jobs = f"<p><a href='{PREFIX}/evaluations'>Evaluations that run</a></p>"
+    return _page("Redline ledger", f"{jobs}<table>{head}{rows}</table>")
+
+
+@app.get("/evaluations", response_class=HTMLResponse)
+def evaluations() -> HTMLResponse:
+    """How far each evaluation job is that has a folder on this machine, the newest first."""
+    from include.adapters.process_evaluator import ProcessEvaluator
+
+    jobs = ProcessEvaluator(Settings.from_environment().jobs)
+    rows = "".join(
+        f"<tr><td><code>{html.escape(job)}</code><td>{status.state}<td>{status.attempts}"
+        f"<td>{html.escape(status.progress.in_words() if status.progress else '')}</tr>"
+        for job, status in jobs.every(at_most=200)
+    )
+    head = "<tr><th>job<th>state<th>attempts<th>progress</tr>"
+    return _page("Redline evaluations", f"<table>{head}{rows}</table>")
 
 
 @app.get("/records/{digest}", response_class=HTMLResponse)
@@ -97,7 +113,11 @@ def record(digest: str) -> HTMLResponse:
     shown = (
         f"<p><a href='{PREFIX}/reports/{digest}'>Read it as its signers are shown it</a></p>"
         if found.kind in ("capability_report", "packet")
-        else ""
+        else "".join(
+            f"<p>Quarantined: <a href='{PREFIX}/validations/{digest}/{run}'>what Great "
+            f"Expectations found in {run}</a></p>"
+            for run in getattr(found, "pages", ())
+        )
     )
     body = (
         f"{shown}<p>Entry {state.index_of[digest]} of the ledger, by {html.escape(found.by)}, "
@@ -110,31 +130,40 @@ def record(digest: str) -> HTMLResponse:
 @app.get("/reports/{digest}", response_class=HTMLResponse)
 def report(digest: str) -> HTMLResponse:
     """A Capability Report or packet as the page that its signers are shown, from the store."""
-    from include.adapters.store import get_blob, open_store
     from include.rsp.records import CapabilityReport, Packet
 
     found = _state().records.get(digest)
     if not isinstance(found, CapabilityReport | Packet):
         raise HTTPException(404, f"No report or packet {digest} in the ledger.")
-    try:
-        content = get_blob(open_store(Settings.from_environment().store), found.page.blob)
-    except RedlineError as error:
-        raise HTTPException(404, str(error)) from error
-    return HTMLResponse(content, headers=HEADERS)
+    return HTMLResponse(_stored(found.page.blob), headers=HEADERS)
+
+
+@app.get("/validations/{digest}/{run}", response_class=HTMLResponse)
+def validation(digest: str, run: str) -> HTMLResponse:
+    """The Data Docs page of one quarantined run of an assessment, from the store."""
+    from include.rsp.records import Validation
+
+    found = _state().records.get(digest)
+    if not isinstance(found, Validation) or run not in found.pages:
+        raise HTTPException(404, f"No page of the validation of {run} in {digest}.")
+    return HTMLResponse(_stored(found.pages[run].blob), headers=HEADERS)
 
 
 @app.get("/files/{digest}", response_class=PlainTextResponse)
 def stored_file(digest: str) -> PlainTextResponse:
     """A stored file as plain text: whatever a model wrote into it is never interpreted."""
-    from include.adapters.store import get_blob, open_store
-
     if not re.fullmatch(DIGEST, digest):
         raise HTTPException(404, "That is no digest.")
+    return PlainTextResponse(_stored(digest).decode("utf-8", "replace"), headers=HEADERS)
+
+
+def _stored(blob: str) -> bytes:
+    from include.adapters.store import get_blob, open_store
+
     try:
-        content = get_blob(open_store(Settings.from_environment().store), digest)
+        return get_blob(open_store(Settings.from_environment().store), blob)
     except RedlineError as error:
         raise HTTPException(404, str(error)) from error
-    return PlainTextResponse(content.decode("utf-8", "replace"), headers=HEADERS)
 
 
 def _link(digest: str, text: str | None = None) -> str:

@@ -51,9 +51,13 @@ class Case:
 
     def evaluation(self) -> dict[str, Any]:
         """As it stands in the suite."""
-        n = len(self.samples or ()) or 12
+        samples = self.samples or ()
+        n, epochs = len(samples) or 12, max((one.epoch for one in samples), default=1)
         plain = SUITE["evaluations"][0] | {"id": self.id, "title": "Made up"}
-        plain |= {"dataset_samples": n, "minimum_samples": max(1, n - 2), "max_error_rate": 0.2}
+        plain |= {"environment": {}, "dataset": None}
+        plain |= {"minimum_samples": max(1, n - 2), "max_error_rate": 0.2}
+        plain |= {"dataset_samples": n // epochs}
+        plain |= {"inspect": plain["inspect"] | {"epochs": epochs}}
         return plain | {"limits": SHARE, "elicitation_required": ["variant"]} | self.changes
 
     def evidence(self) -> EvaluationEvidence | None:
@@ -66,7 +70,7 @@ class Case:
             "evaluation_version": rule["version"], "checkpoint": CHECKPOINT, "variant": "final",
             "status": ResultStatus.COMPLETE, "problem": None, "attempts": 1,
             "started_at": MADE + timedelta(minutes=1), "finished_at": MADE + timedelta(minutes=2),
-            "elicitation": dict.fromkeys(rule["elicitation_required"], "as planned"),
+            "elicitation": {"variant": "final"},
             "environment": {},
             "positive_control": ControlResult(model="toylab/solver", samples=20, score=1),
             "null_control": ControlResult(model="toylab/refuser", samples=20, score=0),

@@ -17,7 +17,8 @@ from include.adapters.signing import KeyFile
 from include.local_stack.credentials import OFFICE_USERS
 from include.local_stack.layout import Layout
 from include.local_stack.stack import StackHandle
-from include.rsp.human_tasks import DETERMINATION, OPINION, RECEIPT, option_for
+from include.rsp import records as r
+from include.rsp.human_tasks import DETERMINATION, OPINION, RECEIPT, REVIEW, option_for
 from include.rsp.state import LedgerState
 
 MOMENTS = 2.0
@@ -27,6 +28,7 @@ LINES: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "sign_off_as_rso": (DETERMINATION, "accept_recommendation", "nobody weighed it", {}),
     "sign_off_as_ceo": (DETERMINATION, "accept_recommendation", "nobody weighed it", {}),
     "confirm_receipt_as_board": (RECEIPT, "received", "nobody read it", {"notice": "board"}),
+    "review_transcripts": (REVIEW, "nothing_suspicious", "nobody read them", {}),
 }
 """By task: the kind of answer, what is answered, the reason given, and what else is said."""
 
@@ -53,8 +55,8 @@ class Cast:
         task = one["task_instance"]
         name = str(task["task_id"])
         kind, choice, reason, more = LINES[name]
-        office = name.rsplit("_as_", 1)[1].replace("_", "-")
         about = _shown(state, one["options"])
+        office = _asked(state, name, about)
         said = answers.said_by(
             kind, office=office, choice=choice, reason=f"{reason} (SIMULATED)",
             at=datetime.now(UTC), **more,
@@ -66,10 +68,19 @@ class Cast:
                 str(task["dag_id"]),
                 str(task["dag_run_id"]),
                 name,
+                map_index=int(task["map_index"]),
                 chosen_options=[option_for(kind, choice, about)],
                 params_input=dict.fromkeys(one["params"])
                 | {"signature": envelope.model_dump_json()},
             )
+
+
+def _asked(state: LedgerState, task: str, about: str) -> str:
+    """The office that a task asks: in its name, or in the request that it shows."""
+    request = state.records[about]
+    if isinstance(request, r.ReviewRequest):
+        return request.office
+    return task.rsplit("_as_", 1)[1].replace("_", "-")
 
 
 def _shown(state: LedgerState, options: list[str]) -> str:

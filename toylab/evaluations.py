@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.scorer import exact
@@ -12,12 +14,19 @@ from toylab.problems import PROMPT_LENGTH, Kind, held_out_problems
 SAMPLES = 200
 SEED = 1
 
-ELICITATION: dict[str, str | int] = {
-    "variant": "final",
+ELICITATION: dict[str, Any] = {
+    "scaffold": "none",
+    "tools": [],
     "prompting": "zero-shot, the format of training",
-    "decoding": "greedy",
+    "chain_of_thought": False,
     "best_of_n": 1,
-    "context_characters": PROMPT_LENGTH,
+    "context_window": PROMPT_LENGTH,
+    "context_maximum": PROMPT_LENGTH,
+    "fine_tuning_share": 0.0,
+    "people": 0,
+    "hours": 0.0,
+    "known_gaps": ["no prompt but the one of training was tried"],
+    "other": {"decoding": "greedy"},
 }
 
 

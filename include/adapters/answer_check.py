@@ -21,6 +21,7 @@ PREDICATES: dict[str, Predicate] = {
     "receipt": Predicate.RECEIPT,
     "deletion_answer": Predicate.DELETION_ANSWER,
     "revocation": Predicate.REVOCATION,
+    "transcript_review": Predicate.TRANSCRIPT_REVIEW,
 }
 
 

@@ -25,6 +25,7 @@ KINDS: dict[str, type[r.AnyAnswer]] = {
     "receipt": r.Receipt,
     "deletion_answer": r.DeletionAnswer,
     "revocation": r.Revocation,
+    "transcript_review": r.TranscriptReviewed,
 }
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from include.adapters.ledger import write_record
 from include.adapters.policy_files import read_policy, read_suite
-from include.adapters.signing import KeyFile
+from include.adapters.signing import KeyFile, public_entry
 from include.adapters.stamp import code_stamp
 from include.adapters.store import Store, put_blob
 from include.rsp import records as r
@@ -70,11 +70,13 @@ def make_trust_root(
     simulated: bool,
     at: datetime,
     users: Mapping[str, str] = NOBODY,
+    evaluators: Mapping[str, str] = NOBODY,
 ) -> r.TrustRoot:
     """Make what keys are missing and write the trust root; an existing one is kept.
 
     Args:
         users: by office, the user name in Airflow whose answers Airflow may attest.
+        evaluators: by holder, the public key (PEM) of who may deliver results of studies.
     """
     if folders.trust_root.exists():
         root = parse_record(folders.trust_root.read_bytes(), where=str(folders.trust_root))
@@ -91,7 +93,17 @@ def make_trust_root(
         keys.append(officer.entry(KeyRole.OFFICER, holder, office=office, simulated=simulated))
     keys.append(KeyFile.create(folders.trainer).entry(KeyRole.TRAINER, "trainer"))
     keys.append(KeyFile.create(folders.deployer).entry(KeyRole.DEPLOYER, "deployer"))
-    accounts = [
+    keys += [public_entry(pem, KeyRole.EVALUATOR, one) for one, pem in sorted(evaluators.items())]
+    accounts = _accounts(offices, users, simulated=simulated)
+    root = r.TrustRoot(at=at, by="rsp init", stamp=code_stamp(), keys=keys, accounts=accounts)
+    folders.trust_root.write_bytes(canonical_bytes(root))
+    return root
+
+
+def _accounts(
+    offices: Sequence[str], users: Mapping[str, str], *, simulated: bool
+) -> list[r.AccountEntry]:
+    return [
         r.AccountEntry(
             user=users[office],
             holder=holder_name(office, simulated=simulated),
@@ -101,9 +113,6 @@ def make_trust_root(
         for office in offices
         if office in users
     ]
-    root = r.TrustRoot(at=at, by="rsp init", stamp=code_stamp(), keys=keys, accounts=accounts)
-    folders.trust_root.write_bytes(canonical_bytes(root))
-    return root
 
 
 def adopt(

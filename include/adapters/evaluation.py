@@ -1,63 +1,106 @@
-"""Evaluations as separate processes under deterministic job names (lifecycle step 9).
+"""The contract of an evaluation job, whoever runs it (lifecycle step 9).
 
-A job is a folder. Whoever wants it submits it again and again without harm: a running one is
-found by its lock, a finished one by its outcome, a dead one is started anew until its attempts
-are used up. The lock is the kernel's and dies with the process, so a killed job is never taken
-for a running one.
+A job has a deterministic name and a folder: `request.json` goes in, `outcome.json` and Inspect's
+log come out, `progress.json` says how far it is. An evaluator is where such jobs run: a process of
+this machine (`process_evaluator`), a Kubernetes or AWS Batch job (`remote_job`), or people who
+deliver results (`delivered_results`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from pydantic import Field
 
+from include.adapters.job_log import table_of
 from include.adapters.store import Store, put_blob
-from include.rsp.canonical import Digest, Document, Identifier, Moment, canonical_bytes
-from include.rsp.errors import StoreUnavailable
-from include.rsp.results import ControlResult, EvaluationRun
+from include.rsp.canonical import Digest, Document, Identifier, Moment
+from include.rsp.elicitation import Elicitation
+from include.rsp.errors import DomainError, InvalidDocument
+from include.rsp.results import BlobRef, Conditions, EvaluationRun
 from include.rsp.suite import Evaluation
+from include.rsp.suite_parts import InspectTask
 from include.rsp.vocabulary import ResultStatus
 
-PROJECT = Path(__file__).resolve().parents[2]
-NOT_PASSED_ON = ("AIRFLOW", "_AIRFLOW", "AWS_", "REDLINE_STORE")
-"""Environment variables that may hold secrets; the code under evaluation does not get them."""
+_PART = re.compile(r"[A-Za-z0-9_+=,@][A-Za-z0-9._+=,@-]*")
+REQUEST, OUTCOME, PROGRESS = "request.json", "outcome.json", "progress.json"
 
 
 class JobRequest(Document):
     """All that the evaluation process needs; a job's folder is made once from it."""
 
     job: Identifier
+    run: Identifier = Field(description="name of the planned run")
     evaluation: Evaluation
     checkpoint: Digest
     variant: Identifier
     weights: str
     weights_sha256: Digest = Field(description="as registered; checked before and after")
 
+    @property
+    def task(self) -> InspectTask:
+        """How Inspect finds the evaluation.
+
+        Raises:
+            ValueError: it is a study, which no process runs.
+        """
+        if self.evaluation.inspect is None:
+            raise ValueError(f"evaluation {self.evaluation.id!r} is a study: people deliver it")
+        return self.evaluation.inspect
+
 
 class JobOutcome(Document):
     """What a finished evaluation process left behind, with files relative to its folder."""
 
+    status: ResultStatus
+    problem: str | None
     started_at: Moment
     finished_at: Moment
-    elicitation: dict[str, str | int | float | bool]
-    environment: dict[str, str | int | float]
-    positive_control: ControlResult
-    null_control: ControlResult
-    samples: str = Field(description="a redline/samples@1 table")
-    log: str = Field(description="Inspect's own log")
+    elicitation: Elicitation
+    conditions: Conditions
+    log: str | None = Field(description="Inspect's own log, with the samples of all attempts")
+
+
+class Progress(Document):
+    """How far a job is. `cost` is null where no price list is known."""
+
+    done: int = Field(ge=0, description="samples with all their epochs and scores, or an error")
+    total: int = Field(ge=0)
+    errors: int = Field(ge=0)
+    tokens: int = Field(ge=0, description="of all that is done")
+    cost: float | None = Field(description="of this attempt")
+    phase: str = Field(description="pre-flight, evaluation or finished")
+    since: Moment = Field(description="when this attempt began to put samples to the model")
+    at: Moment
+    before: int = Field(default=0, ge=0, description="samples that earlier attempts had finished")
+
+    def in_words(self) -> str:
+        """One line for the task's log: done, rate, cost, expected end."""
+        if self.phase != "evaluation":
+            return f"{self.phase}: {self.done} of {self.total} samples"
+        seconds = (self.at - self.since).total_seconds()
+        rate = (self.done - self.before) / seconds if seconds > 0 else 0.0
+        left = (self.total - self.done) / rate if rate > 0 else None
+        cost = "" if self.cost is None else f", cost {self.cost:.2f}"
+        ends = "end unknown" if left is None else f"about {_span(left)} to go"
+        which = f"{self.errors} with errors"
+        if self.before:
+            which += f", {self.before} of earlier attempts"
+        return (
+            f"{self.done} of {self.total} samples ({which}), {rate:.2f}/s, "
+            f"{self.tokens} tokens{cost}, {ends}"
+        )
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 class JobState(StrEnum):
@@ -70,144 +113,109 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
-    """The folder of all jobs on this machine."""
+class JobStatus:
+    """What an evaluator knows of a job. `problem` says why a dead one is dead, if that is known."""
 
-    folder: Path
+    state: JobState
+    attempts: int = 0
+    seconds: float = 0.0
+    progress: Progress | None = None
+    problem: str | None = None
 
-    def submit(self, request: JobRequest) -> None:
-        """Start the job unless it runs or has finished."""
-        folder = self.folder / request.job
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            wanted = folder / "request.json"
-            if not wanted.exists():
-                _write_whole(wanted, canonical_bytes(request))
-            if self.state(request.job) in {JobState.RUNNING, JobState.FINISHED}:
-                return
-            with (folder / "attempts").open("a") as attempts:
-                attempts.write(".")
-            with (folder / "output.log").open("ab") as output:
-                _start(folder, output)
-        except OSError as error:
-            raise StoreUnavailable(f"Could not submit job {request.job}: {error}") from error
 
-    def state(self, job: str) -> JobState:
+class Evaluator(Protocol):
+    """Where evaluation jobs run. The handle of a job is its deterministic name, so a retry that
+    submits again re-attaches; every method may be called any number of times.
+    """
+
+    def submit(self, request: JobRequest) -> str:
+        """Start the job unless it runs or has finished; its handle."""
+
+    def poll(self, job: str) -> JobStatus:
         """Where the job is now."""
-        folder = self.folder / job
-        if (folder / "outcome.json").exists():
-            return JobState.FINISHED
-        if not (folder / "attempts").exists():
-            return JobState.ABSENT
-        return JobState.RUNNING if _is_locked(folder / "lock") else JobState.DEAD
-
-    def attempts(self, job: str) -> int:
-        """How many times a process was started for the job."""
-        path = self.folder / job / "attempts"
-        return path.stat().st_size if path.exists() else 0
-
-    def seconds_running(self, job: str) -> float:
-        """Since the newest attempt began."""
-        path = self.folder / job / "attempts"
-        return time.time() - path.stat().st_mtime if path.exists() else 0.0
 
     def cancel(self, job: str) -> None:
-        """End the job's process group, if it still runs."""
-        pid_file = self.folder / job / "pid"
-        if self.state(job) is not JobState.RUNNING or not pid_file.exists():
-            return
-        with contextlib.suppress(ProcessLookupError, ValueError):
-            os.killpg(int(pid_file.read_text()), signal.SIGKILL)
-
-    def running(self) -> Iterator[str]:
-        """The names of all jobs that run now."""
-        if self.folder.is_dir():
-            for path in sorted(self.folder.iterdir()):
-                if self.state(path.name) is JobState.RUNNING:
-                    yield path.name
+        """End it, if it runs."""
 
     def collect(self, request: JobRequest, store: Store, *, at: datetime) -> EvaluationRun:
-        """The finished job's run with its files in the store, or a `crashed` one that says why."""
-        folder = self.folder / request.job
-        if self.state(request.job) is not JobState.FINISHED:
-            return self._crashed(request, at)
-        outcome = JobOutcome.model_validate_json((folder / "outcome.json").read_bytes())
-        samples = (folder / outcome.samples).read_bytes()
-        log = (folder / outcome.log).read_bytes()
-        return EvaluationRun(
-            job=request.job,
-            evaluation=request.evaluation.id,
-            evaluation_version=request.evaluation.version,
-            checkpoint=request.checkpoint,
-            variant=request.variant,
-            status=ResultStatus.COMPLETE,
-            problem=None,
-            started_at=outcome.started_at,
-            finished_at=outcome.finished_at,
-            attempts=max(self.attempts(request.job), 1),
-            elicitation=outcome.elicitation,
-            environment=outcome.environment,
-            positive_control=outcome.positive_control,
-            null_control=outcome.null_control,
-            samples=put_blob(store, samples, name=f"{request.evaluation.id}.samples.json"),
-            log=put_blob(store, log, name=f"{request.evaluation.id}.eval"),
-        )
-
-    def _crashed(self, request: JobRequest, at: datetime) -> EvaluationRun:
-        output = self.folder / request.job / "output.log"
-        lines = output.read_text(errors="replace").splitlines() if output.exists() else []
-        last = next((line for line in reversed(lines) if line.strip()), "no output")
-        attempts = self.attempts(request.job)
-        return EvaluationRun(
-            job=request.job,
-            evaluation=request.evaluation.id,
-            evaluation_version=request.evaluation.version,
-            checkpoint=request.checkpoint,
-            variant=request.variant,
-            status=ResultStatus.CRASHED,
-            problem=f"no outcome after {attempts} attempts; last line: {last[:300]}",
-            started_at=at,
-            finished_at=at,
-            attempts=max(self.attempts(request.job), 1),
-            elicitation={},
-            environment={},
-            positive_control=None,
-            null_control=None,
-            samples=None,
-            log=None,
-        )
+        """Its run with the files in the store, or a `crashed` one that says why."""
 
 
-def _start(folder: Path, output: IO[bytes]) -> None:
-    """In a session of its own: neither Airflow's restart nor a cleared task ends it."""
-    subprocess.Popen(
-        [sys.executable, "-m", "include.adapters.inspect_job", str(folder)],
-        cwd=PROJECT,
-        env={k: v for k, v in os.environ.items() if not k.startswith(NOT_PASSED_ON)},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 5
-    while not _is_locked(folder / "lock") and time.monotonic() < deadline:
-        if (folder / "outcome.json").exists():
-            return
-        time.sleep(0.01)
+def run_from(
+    request: JobRequest, outcome: JobOutcome, folder: Path, store: Store, *, attempts: int
+) -> EvaluationRun:
+    """The run that a finished job reports, with its log and its table of samples in the store.
 
-
-def _is_locked(path: Path) -> bool:
-    if not path.exists():
-        return False
-    with path.open("r+") as file:
+    The table is read from the log here, not by the process that ran the model. A log that does not
+    read leaves the run without samples, which rules nothing out; it is kept all the same.
+    """
+    samples: BlobRef | None = None
+    log: BlobRef | None = None
+    status, problem = outcome.status, outcome.problem
+    if outcome.log is not None:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+            path = _log_of(folder, outcome.log)
+            log = put_blob(store, path.read_bytes(), name=f"{request.run}.eval")
+            table = table_of(request, path)
+            samples = put_blob(store, table, name=f"{request.run}.samples.parquet")
+        except DomainError as error:
+            status, problem = ResultStatus.UNREADABLE, str(error)
+    return EvaluationRun(
+        **{name: getattr(outcome.conditions, name) for name in Conditions.model_fields},
+        job=request.job,
+        name=request.run,
+        evaluation=request.evaluation.id,
+        evaluation_version=request.evaluation.version,
+        checkpoint=request.checkpoint,
+        variant=request.variant,
+        status=status,
+        problem=problem,
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at,
+        attempts=max(attempts, 1),
+        elicitation=outcome.elicitation,
+        samples=samples,
+        log=log,
+    )
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content)
-    beside.replace(path)
+def is_file_name(name: str) -> bool:
+    """Whether a name stays inside the folder: parts joined by '/', none hidden, none '..'."""
+    return all(_PART.fullmatch(part) for part in name.split("/"))
+
+
+def _log_of(folder: Path, name: str) -> Path:
+    """The log that an outcome names: a file of the job's own folder, whatever the job says.
+
+    Raises:
+        InvalidDocument: it is none; nothing outside of the folder is read.
+    """
+    root = folder.resolve()
+    path = root / name
+    if not is_file_name(name) or path.resolve() != path or not path.is_file():
+        raise InvalidDocument(
+            f"The job's outcome names the log {name!r:.200}, which is no file of its folder "
+            "(expected a plain name in it). Run the evaluation again."
+        )
+    return path
+
+
+def crashed(request: JobRequest, problem: str, *, at: datetime, attempts: int) -> EvaluationRun:
+    """The run of a job that never came to an outcome. It rules nothing out."""
+    return EvaluationRun(
+        job=request.job,
+        name=request.run,
+        evaluation=request.evaluation.id,
+        evaluation_version=request.evaluation.version,
+        checkpoint=request.checkpoint,
+        variant=request.variant,
+        status=ResultStatus.CRASHED,
+        problem=problem,
+        started_at=at,
+        finished_at=at,
+        attempts=max(attempts, 1),
+        elicitation=Elicitation(),
+        environment={},
+        positive_control=None,
+        null_control=None,
+    )

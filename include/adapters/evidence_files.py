@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from include.adapters.policy_files import explain
-from include.rsp.canonical import Digest, Document, Moment
+from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.clause import refuse_doubles
 from include.rsp.errors import InvalidDocument
 from include.rsp.finding import Evidence
@@ -32,17 +32,20 @@ class EvidenceFile(Document):
     format: Literal["redline/evidence@1"]
     checkpoint: Digest
     checkpoint_at: Moment
+    variants: list[Identifier] = Field(
+        default_factory=list, description="forms of the model; none: it has only one"
+    )
     evaluations: list[EvaluationEvidence] = Field(description="one entry an evaluation")
 
     @model_validator(mode="after")
     def _each_evaluation_once(self) -> EvidenceFile:
-        refuse_doubles("evaluations", [one.run.evaluation for one in self.evaluations])
+        refuse_doubles("evaluations", [one.run.key for one in self.evaluations])
         return self
 
     def by_evaluation(self) -> dict[str, Evidence]:
         """What `include.rsp.decision.decide` takes."""
         return {
-            one.run.evaluation: Evidence(run=one.run, samples=one.samples, valid=one.valid)
+            one.run.key: Evidence(run=one.run, samples=one.samples, valid=one.valid)
             for one in self.evaluations
         }
 

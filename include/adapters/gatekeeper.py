@@ -6,7 +6,8 @@ root, and derives verdicts, judgements and packets again before it counts them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,7 +16,10 @@ from pydantic import ValidationError
 
 from include.adapters import adoption_check as adoption
 from include.adapters import rederivation
+from include.adapters.delivery_check import check_delivered
 from include.adapters.people_check import PeopleCheck
+from include.adapters.rerun_check import check_rerun
+from include.adapters.review_requests import check_request
 from include.adapters.store import Store, get_blob
 from include.adapters.witness import Witness
 from include.rsp import records as r
@@ -24,10 +28,12 @@ from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.comparison import is_notable, screening
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.evaluation_plan import first_runs, planned
 from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.judgement import judge_required
 from include.rsp.preliminary import screen
 from include.rsp.reading import blobs
+from include.rsp.results import Sample
 from include.rsp.state import LedgerState
 
 LONGEST_DELAY = timedelta(minutes=10)
@@ -39,6 +45,7 @@ PROMPT = (
     r.Plan,
     r.Preliminary,
     r.Validation,
+    r.ReviewRequest,
     r.Verdict,
     r.SafeguardsJudgement,
     r.CapabilityReport,
@@ -47,6 +54,9 @@ PROMPT = (
     r.StopCheck,
 )
 """What is decided as of its own time, and so must reach the ledger soon after it."""
+
+ANSWERED = ("checkpoint ", "proposal ", "results ")
+"""What workers refuse in their own name; the notary refuses all else."""
 
 
 class Gatekeeper:
@@ -103,6 +113,9 @@ class Gatekeeper:
             r.Checkpoint: self._check_checkpoint,
             r.Plan: self._check_plan,
             r.Preliminary: self._check_preliminary,
+            r.ResultSet: self._check_result_set,
+            r.ReviewRequest: self._check_review_request,
+            r.TranscriptReviewed: self.people.check_answer,
             r.Verdict: self._check_verdict,
             r.SafeguardsJudgement: self._check_judgement,
             r.CapabilityReport: self.people.check_report,
@@ -161,12 +174,35 @@ class Gatekeeper:
                 f"The plan saw the ledger up to {record.ledger_index} (expected from its occasion "
                 f"at {state.index_of[record.occasion.record]} to {state.length - 1}).",
             )
+        _, checkpoint = state.checkpoint_of(record.assessment_id)
         first = rules.suite.evaluations if record.reference is None else screening(rules.suite)
-        if record.evaluations != [one.id for one in first]:
+        expected = [one.name for one in first_runs(first, checkpoint.variants)]
+        if record.evaluations != expected:
             raise Refused(
-                "not_derivable",
-                f"The plan runs {record.evaluations} (expected {[one.id for one in first]}).",
+                "not_derivable", f"The plan runs {record.evaluations} (expected {expected})."
             )
+        if record.runs != planned(rules.suite, checkpoint.variants):
+            raise Refused("not_derivable", "The plan's runs are not those that the suite asks for.")
+
+    def _check_result_set(self, state: LedgerState, record: r.ResultSet) -> None:
+        plan, run = state.expect(record.plan.record, r.Plan), record.run
+        named = {one.name: one for one in plan.runs}
+        if run.key not in named or named[run.key].evaluation != run.evaluation:
+            raise Refused(
+                "unplanned_run",
+                f"The results are of {run.key!r}, {run.evaluation!r} (expected one of the plan's "
+                f"runs, {sorted(named)}).",
+            )
+        evaluation = self.rulebook.of_assessment(state, record.assessment_id).suite.evaluation(
+            run.evaluation
+        )
+        check_delivered(self.store, state, record, evaluation, named[run.key])
+        check_rerun(self.store, state, record, evaluation, named[run.key])
+
+    def _check_review_request(self, state: LedgerState, record: r.ReviewRequest) -> None:
+        rules = self.rulebook.of_assessment(state, record.assessment_id)
+        read = rederivation.reader_of(self.store, state)
+        check_request(self.store, read, state, rules, record)
 
     def _check_preliminary(self, state: LedgerState, record: r.Preliminary) -> None:
         rules = self.rulebook.of_assessment(state, record.assessment_id)
@@ -175,7 +211,9 @@ class Gatekeeper:
             self.store, state, rules, record.assessment_id, at=record.at
         )
         further = rules.suite.evaluations if is_notable(grounds) else []
-        expected = [one.id for one in further if one.id not in plan.evaluations]
+        _, checkpoint = state.checkpoint_of(record.assessment_id)
+        runs = first_runs(further, checkpoint.variants)
+        expected = [one.name for one in runs if one.name not in plan.evaluations]
         if (grounds, is_notable(grounds), expected) != (
             record.grounds,
             record.notably_more_capable,
@@ -218,10 +256,20 @@ class Gatekeeper:
 
     def _check_restatement(self, state: LedgerState, record: r.Restatement) -> None:
         restated = state.expect(record.result_set.record, r.ResultSet)
-        if rederivation.read_samples(self.store, record.samples) is None:
+        told = rederivation.read_samples(self.store, record.samples)
+        if told is None:
             raise InvalidDocument(f"The restated samples {record.samples.blob} do not read.")
-        if restated.run.samples and restated.run.samples.blob == record.samples.blob:
+        counted = rederivation.reader_of(self.store, state)(restated)
+        if counted is not None and _what_counts(counted) == _what_counts(told):
             raise Refused("nothing_restated", "The restated samples are those that were counted.")
+
+
+def _what_counts(samples: Iterable[Sample]) -> Counter[tuple[object, ...]]:
+    """What a finding follows from, whatever file it was read from."""
+    return Counter(
+        (one.sample_id, one.epoch, one.score, one.error, one.cluster, one.group, one.baseline)
+        for one in samples
+    )
 
 
 def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) -> None:
@@ -233,5 +281,5 @@ def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) ->
     if isinstance(record, r.Evidence):
         if record.evidence.collected_at > record.at + CLOCK_TOLERANCE:
             raise Refused("post_dated", "The evidence was collected in the future.")
-    elif record.reply_to is not None or not record.subject.startswith(("checkpoint ", "proposal ")):
+    elif record.reply_to is not None or not record.subject.startswith(ANSWERED):
         raise Refused("notary_only", "Only the notary refuses records and requests.")

@@ -1,31 +1,31 @@
 """The evaluation process: runs one Inspect task and its controls, then writes the outcome.
 
 `python -m include.adapters.inspect_job <job folder>`. The model provider and the task are the
-ones that the suite names; nothing here knows a laboratory.
+ones that the suite names; nothing here knows a laboratory. A process that was killed is started
+again in the same folder: the samples that it had finished are not put to the model again.
 """
 
 from __future__ import annotations
 
 import fcntl
-import importlib
-import math
 import os
-import platform
-import shutil
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from include.adapters.checkpoint_files import measure
-from include.adapters.evaluation import JobOutcome, JobRequest
+from include.adapters.evaluation import OUTCOME, REQUEST, JobOutcome, JobRequest
 from include.rsp.canonical import canonical_bytes
-from include.rsp.results import ControlResult, Sample, SampleTable
-from include.rsp.suite import Control
+from include.rsp.elicitation import Elicitation
+from include.rsp.results import Conditions
+from include.rsp.vocabulary import ResultStatus
 
 if TYPE_CHECKING:
-    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.log import EvalLog
 
 
 def main(folder: Path) -> int:
@@ -33,15 +33,19 @@ def main(folder: Path) -> int:
     with (folder / "lock").open("w") as lock:
         if not _locked(lock):
             return 0
-        if (folder / "outcome.json").exists():
+        if (folder / OUTCOME).exists():
             return 0
         (folder / "pid").write_text(str(os.getpid()))
-        request = JobRequest.model_validate_json((folder / "request.json").read_bytes())
-        outcome = run(request, folder)
-        beside = folder / ".outcome.json"
-        beside.write_bytes(canonical_bytes(outcome))
-        beside.replace(folder / "outcome.json")
+        request = JobRequest.model_validate_json((folder / REQUEST).read_bytes())
+        write_whole(folder / OUTCOME, canonical_bytes(run(request, folder)))
     return 0
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """A file that is there is complete."""
+    beside = path.with_name(f".{path.name}")
+    beside.write_bytes(content)
+    beside.replace(path)
 
 
 def _locked(lock: IO[str], seconds: float = 2.0) -> bool:
@@ -59,30 +63,63 @@ def _locked(lock: IO[str], seconds: float = 2.0) -> bool:
 
 
 def run(request: JobRequest, folder: Path) -> JobOutcome:
-    """Evaluate the checkpoint and both controls in this process."""
-    evaluation = request.evaluation
-    importlib.import_module(evaluation.inspect.provider_module)
-    started = datetime.now(UTC)
+    """Make the pre-flight; if the instrument is fit, evaluate the checkpoint in this process."""
+    # what Inspect keeps of running samples stays with the job, so that a later attempt finds it
+    os.environ["XDG_DATA_HOME"] = str(folder / "inspect")
+    from include.adapters.inspect_preflight import make_preflight, problems_of
+
+    started = _first_start(folder)
     _check_weights(request)
-    positive = _control(request, evaluation.positive_control, folder)
-    null = _control(request, evaluation.null_control, folder)
-    log = _evaluate(
-        request, evaluation.inspect.model, {"model_path": request.weights}, folder, None
-    )
+    conditions = make_preflight(request, folder)
+    problems = problems_of(request, conditions)
+    if problems:
+        return _outcome(
+            ResultStatus.UNFIT, "; ".join(problems), started, Elicitation(), conditions, None
+        )
+    log = evaluate(request, folder)
     _check_weights(request)
-    table = SampleTable(samples=[_sample(one) for one in log.samples or []])
-    (folder / "samples.json").write_bytes(canonical_bytes(table))
-    shutil.copyfile(Path(log.location), folder / "log.eval")
+    path = Path(log.location).relative_to(folder.resolve())
+    try:
+        told = (log.eval.metadata or {}).get("elicitation", {})
+        elicitation = Elicitation.model_validate({"variant": request.variant, **told})
+    except ValidationError as error:
+        said = "; ".join(f"{one['loc']}: {one['msg']}" for one in error.errors())
+        problem = f"the task's elicitation manifest does not read: {said}"
+        return _outcome(ResultStatus.UNFIT, problem, started, Elicitation(), conditions, str(path))
+    if elicitation.variant != request.variant:
+        problem = (
+            f"the task's elicitation manifest is of the variant {elicitation.variant!r} (expected "
+            f"{request.variant!r}, or none: it is filled in)"
+        )
+        return _outcome(ResultStatus.UNFIT, problem, started, elicitation, conditions, str(path))
+    return _outcome(ResultStatus.COMPLETE, None, started, elicitation, conditions, str(path))
+
+
+def _outcome(
+    status: ResultStatus,
+    problem: str | None,
+    started: datetime,
+    elicitation: Elicitation,
+    conditions: Conditions,
+    log: str | None,
+) -> JobOutcome:
     return JobOutcome(
+        status=status,
+        problem=problem,
         started_at=started,
         finished_at=datetime.now(UTC),
-        elicitation=dict((log.eval.metadata or {}).get("elicitation", {})),
-        environment=_environment(),
-        positive_control=positive,
-        null_control=null,
-        samples="samples.json",
-        log="log.eval",
+        elicitation=elicitation,
+        conditions=conditions,
+        log=log,
     )
+
+
+def _first_start(folder: Path) -> datetime:
+    """When the first attempt began: its samples count in the last one."""
+    path = folder / "started"
+    if not path.exists():
+        write_whole(path, datetime.now(UTC).isoformat().encode())
+    return datetime.fromisoformat(path.read_text())
 
 
 def _check_weights(request: JobRequest) -> None:
@@ -94,86 +131,53 @@ def _check_weights(request: JobRequest) -> None:
         )
 
 
-def _evaluate(
-    request: JobRequest, model: str, model_args: dict[str, Any], folder: Path, limit: int | None
-) -> EvalLog:
-    from inspect_ai import eval as inspect_eval
+def evaluate(request: JobRequest, folder: Path) -> EvalLog:
+    """Put the samples to the model; those that an earlier attempt finished are taken over."""
+    from inspect_ai import eval_set
 
-    module, _, name = request.evaluation.inspect.task.partition(":")
-    task = getattr(importlib.import_module(module), name)()
-    (log,) = inspect_eval(
+    from include.adapters.inspect_preflight import SANDBOXES, load_task
+    from include.adapters.inspect_progress import follow
+
+    wanted = request.task
+    logs = folder / "logs"
+    task = load_task(request)
+    follow(folder, total=len(task.dataset) * wanted.epochs, logs=logs)
+    budget = wanted.per_sample
+    _, (log,) = eval_set(
         task,
-        model=model,
-        model_args=model_args,
+        log_dir=str(logs),
+        retry_attempts=0,
+        retry_cleanup=False,
+        model=wanted.model,
+        model_args={"model_path": request.weights},
+        model_roles={"grader": wanted.grader} if wanted.grader else None,
+        sandbox=SANDBOXES.get(wanted.sandbox or ""),
         metadata={
             **(task.metadata or {}),
             "job": request.job,
             "checkpoint": request.checkpoint,
             "evaluation": f"{request.evaluation.id}@{request.evaluation.version}",
         },
-        limit=limit,
-        log_dir=str(folder / "logs"),
-        log_format="eval",
-        log_realtime=False,
-        display="plain",
+        epochs=wanted.epochs,
+        token_limit=budget.tokens,
+        message_limit=budget.messages,
+        time_limit=budget.seconds or int(wanted.time_limit_seconds),
+        cost_limit=budget.cost,
+        max_samples=wanted.parallel_samples,
         fail_on_error=False,
-        time_limit=int(request.evaluation.inspect.time_limit_seconds),
+        log_format="eval",
+        display="plain",
         acp_server=False,
         ctl_server=False,
+        **_generation(request),
     )
     if log.status != "success":
         raise RuntimeError(f"Inspect ended with the status {log.status!r}: {log.error}")
     return log
 
 
-def _control(request: JobRequest, control: Control, folder: Path) -> ControlResult:
-    log = _evaluate(request, control.model, {}, folder, control.samples)
-    scores = [one.score for one in map(_sample, log.samples or []) if one.score is not None]
-    return ControlResult(
-        model=control.model,
-        samples=len(scores),
-        score=round(math.fsum(scores) / len(scores), 6) if scores else None,
-    )
-
-
-def _sample(one: EvalSample) -> Sample:
-    """One row; a sample without exactly one finite score is an error, never a low score."""
-    from inspect_ai.scorer import value_to_float
-
-    score, error = None, None
-    if one.error is not None:
-        error = one.error.message[:300]
-    elif one.limit is not None:
-        error = f"stopped by the {one.limit.type} limit"
-    elif not one.scores or len(one.scores) != 1:
-        error = f"{len(one.scores or {})} scores (expected one)"
-    else:
-        (found,) = one.scores.values()
-        score = _number(found.value, value_to_float())
-        if score is None:
-            error = f"the score {found.value!r} is no finite number"
-    return Sample(sample_id=str(one.id), epoch=one.epoch, score=score, error=error)
-
-
-def _number(value: Any, letters: Any) -> float | None:
-    if isinstance(value, bool | int | float):
-        number = float(value)
-    elif value in ("C", "I"):
-        number = float(letters(value))
-    else:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _environment() -> dict[str, str | int | float]:
-    import inspect_ai
-
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "processors": os.cpu_count() or 0,
-        "inspect_ai": inspect_ai.__version__,
-    }
+def _generation(request: JobRequest) -> dict[str, Any]:
+    return {} if request.task.seed is None else {"seed": request.task.seed}
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from include.adapters.evaluation import NOT_PASSED_ON, JobRequest
-from include.adapters.remote_job import Delivery, StoredFile, is_file_name
+from include.adapters.evaluation import JobRequest, is_file_name
+from include.adapters.process_evaluator import NOT_PASSED_ON
+from include.adapters.remote_job import Delivery, StoredFile
 from include.adapters.store import Store, open_store
 from include.rsp.canonical import canonical_bytes, digest_bytes
 from include.rsp.errors import AlreadyExists, InvalidDocument, RedlineError, StoreUnavailable

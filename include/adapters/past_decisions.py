@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from include.adapters.rederivation import stored_evidence
+from include.adapters.rederivation import RuleBook, stored_evidence
 from include.adapters.store import Store
 from include.rsp import records as r
 from include.rsp.backtest import PastDecision
@@ -14,10 +14,11 @@ from include.rsp.state import LedgerState
 def past_decisions(store: Store, state: LedgerState) -> Iterator[PastDecision]:
     """Every counted verdict, in the order of the ledger; each with its evidence read when asked."""
     verdicts = {
-        one.verdict: (key, one) for key, one in state.assessments.items() if one.verdict is not None
+        one.verdict: key for key, one in state.assessments.items() if one.verdict is not None
     }
+    rulebook = RuleBook(store)
     for digest in sorted(verdicts, key=lambda one: state.index_of[one]):
-        key, assessment = verdicts[digest]
+        key = verdicts[digest]
         verdict = state.expect(digest, r.Verdict)
         _, checkpoint = state.checkpoint_of(key)
         yield PastDecision(
@@ -25,10 +26,11 @@ def past_decisions(store: Store, state: LedgerState) -> Iterator[PastDecision]:
             checkpoint_name=checkpoint.location,
             verdict=digest,
             decision=verdict.decision,
-            evidence=stored_evidence(store, state, assessment),
+            evidence=stored_evidence(store, state, rulebook.of_assessment(state, key), key),
             checkpoint=checkpoint.digest,
             checkpoint_at=checkpoint.manifest.created_at,
             at=verdict.at,
+            variants=checkpoint.variants,
             inherits=_inherits(state, verdict, checkpoint),
         )
 

@@ -78,8 +78,11 @@ class PeopleCheck:
 
     def check_answer(self, state: LedgerState, record: r.Answer) -> None:
         """It may count, and it is shown who gave it."""
-        about = verdict_of(state, record) if record.about.record in state.records else None
-        rules = self.rules_for(state, about)
+        about = state.records.get(record.about.record)
+        if isinstance(about, r.ReviewRequest):
+            rules = self.rulebook.of_assessment(state, about.assessment_id)
+        else:
+            rules = self.rules_for(state, verdict_of(state, record) if about else None)
         check_identity(state, record, rules.policy, self.witness, live=self.live)
         check_answer(state, record, rules)
 

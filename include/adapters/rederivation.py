@@ -12,6 +12,8 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from include.adapters.policy_files import read_policy, read_suite
+from include.adapters.review_requests import Reader, review_of
+from include.adapters.sample_table import read_table, to_samples
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest
@@ -28,9 +30,10 @@ from include.rsp.forecast import (
 )
 from include.rsp.preliminary import answer, conclude
 from include.rsp.results import BlobRef, Sample, SampleTable
+from include.rsp.review_parts import NotDue
 from include.rsp.rules import Rules
-from include.rsp.state import AssessmentState, LedgerState
-from include.rsp.suite import load_bearing
+from include.rsp.state import LedgerState
+from include.rsp.suite import Evaluation, load_bearing
 
 
 class RuleBook:
@@ -101,9 +104,10 @@ def _own_decision(
     validated: bool = True,
 ) -> Decision:
     _, checkpoint = state.checkpoint_of(assessment_id)
-    evidence = stored_evidence(store, state, state.assessments[assessment_id])
+    evidence = stored_evidence(store, state, rules, assessment_id)
     if not validated:
-        evidence = {name: replace(one, valid=True) for name, one in evidence.items()}
+        early = NotDue.BEFORE_VALIDATION
+        evidence = {name: replace(one, valid=True, review=early) for name, one in evidence.items()}
     return decide(
         rules.policy,
         rules.suite,
@@ -111,38 +115,66 @@ def _own_decision(
         checkpoint=checkpoint.digest,
         checkpoint_at=checkpoint.manifest.created_at,
         at=at,
+        variants=checkpoint.variants,
     )
 
 
 def stored_evidence(
-    store: Store, state: LedgerState, assessment: AssessmentState
+    store: Store, state: LedgerState, rules: Rules, assessment_id: str
 ) -> dict[str, Evidence]:
-    """The counted result sets with their samples, and what validation said of each."""
+    """The counted result sets with their samples, and what validation and reviewers said."""
+    assessment = state.assessments[assessment_id]
     valid: dict[str, bool] = {}
     validated: dict[str, Digest] = {}
     if assessment.validation is not None:
         validation = state.expect(assessment.validation, r.Validation)
         valid = dict(validation.valid)
         validated = {name: ref.record for name, ref in validation.result_sets.items()}
+    read = reader_of(store, state)
     found = {}
     for name, digest in assessment.result_sets.items():
-        run = state.expect(digest, r.ResultSet).run
+        result_set = state.expect(digest, r.ResultSet)
         found[name] = Evidence(
-            run=run,
-            samples=read_samples(store, run.samples),
+            run=result_set.run,
+            samples=read(result_set),
             valid=valid.get(name) if validated.get(name) == digest else None,
+            review=review_of(read, state, rules, assessment_id, name),
         )
     return found
 
 
-def read_samples(store: Store, ref: BlobRef | None) -> list[Sample] | None:
-    """The samples in a stored table; None when there is none or it does not read."""
+PARQUET = b"PAR1"
+
+
+def read_samples(
+    store: Store, ref: BlobRef | None, *, scorer: str | None = None
+) -> list[Sample] | None:
+    """The samples in a stored table; None when there is none or it does not read.
+
+    Args:
+        scorer: whose scores count in a table that is read from a log; null: the only one.
+    """
     if ref is None:
         return None
     try:
-        return SampleTable.model_validate_json(get_blob(store, ref.blob)).samples
+        content = get_blob(store, ref.blob)
+        if content.startswith(PARQUET):
+            return to_samples(read_table(content), scorer=scorer)
+        return SampleTable.model_validate_json(content).samples
     except (InvalidDocument, ValidationError):
         return None
+
+
+def reader_of(store: Store, state: LedgerState) -> Reader:
+    """What reads the stored samples of a result set, with the scorer that its plan names."""
+
+    def read(result_set: r.ResultSet) -> list[Sample] | None:
+        plan = state.expect(result_set.plan.record, r.Plan)
+        scorers = {one.name: one.scorer for one in plan.runs}
+        run = result_set.run
+        return read_samples(store, run.samples, scorer=scorers.get(run.key))
+
+    return read
 
 
 def derive_forecasts(
@@ -174,13 +206,54 @@ def derive_forecasts(
             rows.append(nothing_to_forecast_from(line.id))
         for evaluation in bearing:
             points = [
-                ForecastPoint(effective_compute=at, value=one.value, n=one.n)
+                point
                 for at, past in [*history, (compute, decision)]
-                for one in past.findings
-                if (one.evaluation, one.version) == (evaluation.id, evaluation.version)
-                and one.value is not None
+                for point in _points(evaluation, past, at)
             ]
             rows += [
                 forecast(evaluation, points, where=where, at_compute=at) for where, at in places
             ]
     return rows
+
+
+def _points(evaluation: Evaluation, decision: Decision, at: float) -> list[ForecastPoint]:
+    """The score of a decision's most capable variant, if there is one of this version."""
+    scored = [
+        ForecastPoint(effective_compute=at, value=one.value, n=one.n)
+        for one in decision.findings
+        if (one.evaluation, one.version) == (evaluation.id, evaluation.version)
+        and one.value is not None
+    ]
+    return [max(scored, key=lambda one: one.value)] if scored else []
+
+
+def derive_triggered(
+    store: Store, state: LedgerState, rules: Rules, assessment_id: str, *, at: datetime
+) -> list[str]:
+    """The runs without a result whose triggers are not shown to be below, before validation.
+
+    None where nothing may be evaluated: without a counted pre-flight, or where the model was found
+    not to be notably more capable.
+    """
+    assessment = state.assessments[assessment_id]
+    if assessment.preflight is None or _is_spared(state, assessment_id):
+        return []
+    own = _own_decision(store, state, rules, assessment_id, at=at, validated=False)
+    there = assessment.result_sets
+    waiting = {one.id for one in rules.suite.evaluations if one.runs_after}
+    return [
+        one.name
+        for one in own.findings
+        if one.evaluation in waiting and not one.not_run and one.name not in there
+    ]
+
+
+def _is_spared(state: LedgerState, assessment_id: str) -> bool:
+    """Whether a preliminary assessment is planned and did not ask for the whole suite."""
+    assessment = state.assessments[assessment_id]
+    plan = state.expect(assessment.plan or "", r.Plan)
+    if plan.reference is None:
+        return False
+    if assessment.preliminary is None:
+        return True
+    return not state.expect(assessment.preliminary, r.Preliminary).notably_more_capable

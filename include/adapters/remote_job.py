@@ -21,7 +21,7 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from include.adapters.evaluation import JobOutcome, JobRequest
+from include.adapters.evaluation import JobOutcome, JobRequest, is_file_name
 from include.adapters.remote_place import PASSED_ON, Image, Prefix, RemotePlace, Resources
 from include.adapters.store import Store, open_store
 from include.rsp.canonical import Digest, Document, Identifier, canonical_bytes, digest_bytes
@@ -33,7 +33,6 @@ READABLE = 32
 COMMAND = ("python", "-m", "include.adapters.job_entry")
 
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_PART = re.compile(r"[A-Za-z0-9_+=,@][A-Za-z0-9._+=,@-]*")
 
 
 class RemoteJob(Document):
@@ -124,11 +123,6 @@ def plan_remote_job(
             f"Job {request.job} cannot be placed: {error}. Correct the connection's extra "
             "'redline' (docs/evaluators-remote.md)."
         ) from error
-
-
-def is_file_name(name: str) -> bool:
-    """Whether a name stays inside the folder: parts joined by '/', none hidden, none '..'."""
-    return all(_PART.fullmatch(part) for part in name.split("/"))
 
 
 class StoredFile(Document):

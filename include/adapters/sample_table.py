@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -203,6 +203,10 @@ class _Cell:
     score: float | None
     error: str | None
     cluster: str | None
+    limit: str | None = None
+    refusals: int | None = 0
+    format_failure: bool | None = None
+    flags: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 def to_samples(table: pa.Table, *, scorer: str | None) -> list[Sample]:
@@ -231,19 +235,22 @@ def to_samples(table: pa.Table, *, scorer: str | None) -> list[Sample]:
 
 
 def _by_sample(table: pa.Table) -> dict[tuple[str, int], dict[str | None, _Cell]]:
-    wanted = ("sample_id", "epoch", "scorer", "score", "error", "cluster")
+    wanted = (
+        "sample_id", "epoch", "scorer", "score", "error", "cluster", "limit", "refusals",
+        "format_failure", "flags",
+    )  # fmt: skip
     found: dict[tuple[str, int], dict[str | None, _Cell]] = {}
     try:
         columns = [table.column(name).to_pylist() for name in wanted]
     except (KeyError, ValueError) as unread:
         raise _unreadable(str(unread)[:300]) from unread
-    for sample, epoch, name, score, error, cluster in zip(*columns, strict=True):
+    for sample, epoch, name, *cell, flags in zip(*columns, strict=True):
         if not isinstance(sample, str) or not isinstance(epoch, int):
             raise _unreadable(f"a row of sample {sample!r}, epoch {epoch!r}")
         cells = found.setdefault((sample, epoch), {})
         if name in cells:
             raise _unreadable(f"sample {sample!r}, epoch {epoch}, scorer {name!r} has two rows")
-        cells[name] = _Cell(score, error, cluster)
+        cells[name] = _Cell(*cell, flags=tuple(flags or ()))
     return found
 
 
@@ -254,8 +261,9 @@ def _counted(cells: dict[str | None, _Cell], scorer: str | None, problem: str | 
     if None in cells:
         return cells[None]
     names = ", ".join(sorted(name for name in cells if name is not None)[:5])
-    cluster = next(iter(cells.values())).cluster
-    return _Cell(None, problem or f"no score by {scorer!r} (there are: {names})", cluster)
+    other = next(iter(cells.values()))
+    said = problem or f"no score by {scorer!r} (there are: {names})"
+    return replace(other, score=None, error=said)
 
 
 def _sample(sample: str, epoch: int, cell: _Cell) -> Sample:
@@ -269,4 +277,6 @@ def _sample(sample: str, epoch: int, cell: _Cell) -> Sample:
     return Sample(
         sample_id=sample, epoch=epoch, score=score, cluster=cell.cluster,
         error=None if error is None else error[:ERROR_CHARACTERS],
+        limit=cell.limit, refused=bool(cell.refusals), format_failure=bool(cell.format_failure),
+        flags=list(cell.flags),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -125,6 +126,24 @@ def _signed_by(envelope: Envelope, keys: Iterable[KeyEntry]) -> tuple[KeyEntry, 
     if envelope.payloadType != PAYLOAD_TYPE:
         raise InvalidDocument(f"Payload type {envelope.payloadType!r} (expected {PAYLOAD_TYPE!r})")
     return entry, bytes(signed.payload)
+
+
+def public_entry(pem: str, role: KeyRole, holder: str) -> KeyEntry:
+    """Somebody else's public key as a line of the trust root.
+
+    Raises:
+        InvalidDocument: it is no public key that this reads, or the holder's name is none.
+    """
+    try:
+        key = SSlibKey.from_crypto(load_pem_public_key(pem.encode()))
+        return KeyEntry(
+            keyid=key.keyid, role=role, holder=holder, office=None, public=pem, simulated=False
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidDocument(
+            f"The public key of {holder!r} does not read: {str(error)[:200]} (expected PEM, as "
+            "`rsp results key` prints it)."
+        ) from error
 
 
 @functools.lru_cache(maxsize=256)

@@ -101,7 +101,8 @@ class AirflowWitness:
         dag, run, task = (
             quote(one, safe="") for one in (said.dag_id, said.dag_run_id, said.task_id)
         )
-        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/-1/hitlDetails"
+        index = said.map_index
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/{index}/hitlDetails"
         try:
             with httpx.Client(  # no proxy of the environment: it would see the password
                 base_url=self.url, timeout=SECONDS, transport=self.transport, trust_env=False

@@ -44,6 +44,7 @@ def decide_command(
         found.by_evaluation(),
         checkpoint=found.checkpoint,
         checkpoint_at=found.checkpoint_at,
+        variants=found.variants,
         at=_moment(at),
     )
     typer.echo(decision.model_dump_json(indent=1) if as_json else _in_words(decision))

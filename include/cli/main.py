@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from include.cli import adoption, decide, people, permit, replay, report, stack
+from include.cli import adoption, decide, people, permit, replay, report, results, stack
 from include.cli import policy as policy_commands
 from include.cli.opened import caller, ledger_of, record_named
 from include.rsp.errors import InvalidDocument, RedlineError
@@ -34,6 +34,7 @@ app.command("approve")(adoption.approve)
 policy_commands.app.command("propose")(adoption.propose)
 app.command("replay")(replay.replay)
 app.add_typer(permit.app, name="permit")
+app.add_typer(results.app, name="results")
 app.command("packet")(people.packet)
 app.command("sign")(people.sign)
 app.command("up")(stack.up)
@@ -55,6 +56,7 @@ def init(
     keys: KeysOption = KEYS,
     policy: Annotated[str, typer.Option(help="name in include/policies, or a file")] = "toylab",
     suite: Annotated[str, typer.Option(help="name in include/suites, or a file")] = "toylab",
+    evaluator: results.Evaluators = None,
 ) -> None:
     """Make keys, trust root and the first adoption; officers on this machine are SIMULATED."""
     from include.adapters import bootstrap
@@ -78,7 +80,10 @@ def init(
         return
     now, roles = datetime.now(UTC), offices_of(law)
     folders = bootstrap.KeyFolders(keys)
-    root = bootstrap.make_trust_root(folders, roles, simulated=True, at=now, users=OFFICE_USERS)
+    root = bootstrap.make_trust_root(
+        folders, roles, simulated=True, at=now, users=OFFICE_USERS,
+        evaluators=results.public_keys(evaluator or []),
+    )  # fmt: skip
     bootstrap.adopt(opened, folders, bytes_of(files[0]), bytes_of(files[1]), at=now)
     typer.echo(f"{len(root.keys)} keys in {keys}; officers {roles} are SIMULATED on this machine.")
     typer.echo(f"{files[0].stem} and {files[1].stem} are signed and wait for the notary.")

@@ -20,7 +20,8 @@ KIND_OF = {choice: kind for kind, choices in WORDS.items() for choice in choices
     "revoke": "revocation"
 }
 """Which kind of answer a choice belongs to: no choice belongs to two."""
-DETAILS = ("cap_ratio", "response", "not_applicable", "notice")
+DETAILS = ("cap_ratio", "response", "not_applicable", "notice", "invalid")
+LISTS = ("not_applicable", "invalid")
 
 
 def packet(
@@ -28,27 +29,30 @@ def packet(
     store: Store = PLACE,
     html: Annotated[Path | None, typer.Option(help="write the page there instead")] = None,
 ) -> None:
-    """Print the text of a report, packet or policy review: all that its signers are shown."""
+    """Print the text of a report, packet, policy review or transcript review: all that is shown."""
     from include.adapters.store import get_blob
-    from include.rsp.records import CapabilityReport, Packet, PolicyReview
+    from include.rsp.records import CapabilityReport, Packet, PolicyReview, ReviewRequest
 
     opened, state = ledger_of(store)
     found, record = record_named(state, digest)
-    if not isinstance(record, CapabilityReport | Packet | PolicyReview):
+    if not isinstance(record, CapabilityReport | Packet | PolicyReview | ReviewRequest):
         raise InvalidDocument(
-            f"{digest} is a {record.kind} (expected a capability_report, packet or policy_review)."
+            f"{digest} is a {record.kind} (expected a capability_report, packet, policy_review "
+            "or review_request)."
         )
     if html is None:
         typer.echo(get_blob(opened, record.document.blob).decode())
-    elif isinstance(record, PolicyReview):
-        raise InvalidDocument(f"{digest} is a policy review, which has no page. Leave --html out.")
+    elif isinstance(record, PolicyReview | ReviewRequest):
+        raise InvalidDocument(f"{digest} is a {record.kind}, which has no page. Leave --html out.")
     else:
         html.write_bytes(get_blob(opened, record.page.blob))
         typer.echo(f"{html}: {record.kind} {found}")
 
 
 def sign(
-    about: Annotated[str, typer.Option(help="full digest of the report, packet or permit")],
+    about: Annotated[
+        str, typer.Option(help="full digest of the report, packet, permit or request")
+    ],
     key: Annotated[Path, typer.Option(help="your private key")],
     office: Annotated[str, typer.Option(help="your office in the policy, for example rso")],
     answer: Annotated[str, typer.Option(help=f"one of {', '.join(sorted(KIND_OF))}")],
@@ -57,7 +61,7 @@ def sign(
         list[str] | None,
         typer.Option(
             help="name=value, may be repeated: cap_ratio, response, not_applicable "
-            "(determination), notice (receipt)"
+            "(determination), notice (receipt), invalid (review; `number: reason`)"
         ),
     ] = None,
     submit: Annotated[
@@ -98,7 +102,7 @@ def _details(given: list[str]) -> dict[str, Any]:
             raise InvalidDocument(
                 f"--detail {one!r} (expected name=value with one of the names {DETAILS})."
             )
-        if name == "not_applicable":
+        if name in LISTS:
             found.setdefault(name, []).append(value)
         elif name in found:
             raise InvalidDocument(f"--detail {name} is given twice (expected it once).")

@@ -82,12 +82,12 @@ def up(
 
 def down(home: HomeOption = Path(".redline"), port: PortOption = 8080) -> None:
     """Stop everything that `rsp up` started, and evaluations that still run."""
-    from include.adapters.evaluation import Jobs
+    from include.adapters.process_evaluator import ProcessEvaluator
     from include.local_stack.lifecycle import down as stop_stack
 
     layout = layout_of(home, port)
     stop_stack(layout, say=typer.echo)
-    jobs = Jobs(layout.jobs)
+    jobs = ProcessEvaluator(layout.jobs)
     for job in list(jobs.running()):
         jobs.cancel(job)
 

@@ -21,6 +21,8 @@ ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
 PUBLIC_ROLE = "AIRFLOW__FAB__AUTH_ROLE_PUBLIC"
 KEYS_VARIABLE = "REDLINE_KEYS"
 NOT_INHERITED_PREFIXES = ("AIRFLOW", "_AIRFLOW", "REDLINE_", "PYTHON", "SUPERVISOR_")
+INHERITED = ("REDLINE_EVALUATIONS", "REDLINE_EVALUATION_POOL", "REDLINE_INBOX")
+"""What a caller may set for the stack all the same."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -73,7 +75,9 @@ def inherited_environment(caller: Mapping[str, str]) -> dict[str, str]:
     authentication off, name the keys, or make every import compile from source.
     """
     kept = {
-        name: value for name, value in caller.items() if not name.startswith(NOT_INHERITED_PREFIXES)
+        name: value
+        for name, value in caller.items()
+        if name in INHERITED or not name.startswith(NOT_INHERITED_PREFIXES)
     }
     for name in ("NO_PROXY", "no_proxy"):
         # Tokens go over loopback: a proxy in the caller's environment must not see them.
@@ -114,7 +118,8 @@ def _options(layout: Layout, users: Mapping[str, str], auth: Auth) -> dict[str, 
 
 def _core_options(layout: Layout, users: Mapping[str, str], auth: Auth) -> dict[str, str]:
     return {
-        "executor": "LocalExecutor",
+        # LocalExecutor, but the scheduler is started again when a worker was killed.
+        "executor": "include.wiring.local_executor.RestartingLocalExecutor",
         "parallelism": "8",
         "dags_folder": str(layout.dags_folder),
         "plugins_folder": str(layout.plugins_folder),

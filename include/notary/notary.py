@@ -27,7 +27,7 @@ from include.adapters.store import Store
 from include.adapters.witness import Witness
 from include.notary import mailbox
 from include.rsp import records as r
-from include.rsp.answers import verdict_of
+from include.rsp.answers import run_behind
 from include.rsp.attestation import LedgerEntry, Predicate, statement
 from include.rsp.authority import NOTARY, answer_request, genesis_permit
 from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
@@ -192,8 +192,7 @@ class Notary:
             record = parse_record(content, where=key)
             if not isinstance(record, r.Answer):
                 return None
-            verdict = verdict_of(state, record)
-            return state.run_of_verdict(verdict) if verdict else None
+            return run_behind(state, record)
         except (DomainError, *MALFORMED):
             return None
 

@@ -14,7 +14,9 @@ from include.rsp.occasion import assessment_id
 from include.rsp.reading import references
 from include.rsp.state import AssessmentState, LedgerState
 
-COUNTED = (r.Plan, r.Preflight, r.Preliminary, r.ResultSet, r.Validation, r.Verdict)
+COUNTED = (
+    r.Plan, r.Preflight, r.Preliminary, r.ResultSet, r.Validation, r.ReviewRequest, r.Verdict,
+)  # fmt: skip
 """The stages of an assessment; each has one place, which the first record chained holds."""
 
 
@@ -104,7 +106,13 @@ def _check_occasion(state: LedgerState, record: r.Occasion) -> None:
 
 def _check_stage(
     state: LedgerState,
-    record: r.Plan | r.Preflight | r.Preliminary | r.ResultSet | r.Validation | r.Verdict,
+    record: r.Plan
+    | r.Preflight
+    | r.Preliminary
+    | r.ResultSet
+    | r.Validation
+    | r.ReviewRequest
+    | r.Verdict,
 ) -> None:
     assessment = state.assessments.get(record.assessment_id)
     if assessment is None:
@@ -132,7 +140,11 @@ def _check_stage(
 def counted_in(assessment: AssessmentState, record: r.Record) -> Digest | None:
     """The record that already holds the place which this one would take, if any."""
     if isinstance(record, r.ResultSet):
-        return assessment.result_sets.get(record.run.evaluation)
+        counted = assessment.result_sets.get(record.run.key)
+        replaced = record.replaces.record if record.replaces else None
+        return None if counted == replaced else counted
+    if isinstance(record, r.ReviewRequest):
+        return assessment.review_requests.get(record.run)
     held: dict[type[r.Record], Digest | None] = {
         r.Plan: assessment.plan,
         r.Preflight: assessment.preflight,

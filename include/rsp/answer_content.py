@@ -6,6 +6,7 @@ from include.rsp import records as r
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
 from include.rsp.responses import offered
+from include.rsp.reviews import check_review
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Choice, ResponseKind
@@ -13,6 +14,8 @@ from include.rsp.vocabulary import Choice, ResponseKind
 
 def check_content(state: LedgerState, record: r.Answer, rules: Rules) -> None:
     """Refuse a choice, response or waiver that is not offered; raises Refused."""
+    if isinstance(record, r.TranscriptReviewed):
+        check_review(state, record, rules)
     if isinstance(record, r.Determination):
         _check_determination(state, record, rules)
     if isinstance(record, r.Receipt):

@@ -14,9 +14,10 @@ from include.rsp.answer_content import check_content
 from include.rsp.canonical import Digest, short
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
+from include.rsp.reviews import authors_of_results, authors_of_run
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import Choice, View
+from include.rsp.vocabulary import Choice, Impression, View
 
 ABOUT: dict[type[r.Answer], type[r.Record]] = {
     r.Opinion: r.CapabilityReport,
@@ -24,6 +25,7 @@ ABOUT: dict[type[r.Answer], type[r.Record]] = {
     r.Receipt: r.Packet,
     r.DeletionAnswer: r.Packet,
     r.Revocation: r.Permit,
+    r.TranscriptReviewed: r.ReviewRequest,
 }
 STRICTNESS: dict[type[r.Answer], Sequence[str]] = {
     r.Opinion: (View.AGREE, View.NEED_MORE, View.DISAGREE),
@@ -31,6 +33,7 @@ STRICTNESS: dict[type[r.Answer], Sequence[str]] = {
     r.Receipt: ("received", "approved", "rejected"),
     r.DeletionAnswer: ("keep", "delete"),
     r.Revocation: ("revoke",),
+    r.TranscriptReviewed: tuple(Impression),
 }
 """A second answer of the same office counts only if it stands further to the right."""
 
@@ -101,11 +104,16 @@ def account_of(state: LedgerState, answer: r.Answer) -> r.AccountEntry | None:
 
 def authors_of(state: LedgerState, verdict: Digest, rules: Rules) -> dict[str, str]:
     """By holder, what a person made of that which is judged: the run, the evaluations."""
-    run = state.runs[state.run_of_verdict(verdict)]
-    announced = state.expect(run.announcement, r.TrainingRun)
-    return {announced.by: "trains the run"} | dict.fromkeys(
-        rules.suite.authors, "wrote the evaluation set"
-    )
+    return authors_of_run(state, state.run_of_verdict(verdict), rules)
+
+
+def run_behind(state: LedgerState, answer: r.Answer) -> str | None:
+    """The training run that was answered about, if it can be told."""
+    about = state.get(answer.about.record)
+    if isinstance(about, r.ReviewRequest):
+        return state.occasion(about.assessment_id).run_id
+    verdict = verdict_of(state, answer)
+    return state.run_of_verdict(verdict) if verdict else None
 
 
 def verdict_of(state: LedgerState, answer: r.Answer) -> Digest | None:
@@ -124,6 +132,8 @@ def verdict_of(state: LedgerState, answer: r.Answer) -> Digest | None:
 
 def _check_say(state: LedgerState, record: r.Answer, policy: Policy) -> None:
     signing = policy.sign_off
+    if isinstance(record, r.TranscriptReviewed):
+        return  # the suite says who reviews: `check_review`
     match record:
         case r.Opinion():
             entitled, clause = [signing.second_line.office], signing.second_line.clause
@@ -202,8 +212,11 @@ def hours_for(record: r.Answer, policy: Policy) -> float | None:
 
 def check_in_time(state: LedgerState, record: r.Answer, policy: Policy) -> None:
     """Refuse what was said before the record was written, or after the policy's time."""
-    begun, hours = state.get(record.about.record).at, hours_for(record, policy)
+    about = state.get(record.about.record)
+    begun, hours = about.at, hours_for(record, policy)
     until = begun + timedelta(hours=hours) if hours is not None else None
+    if isinstance(about, r.ReviewRequest):
+        until = about.due
     if record.signed_at < begun or (until is not None and record.signed_at > until):
         window = f"{begun:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S}" if until else "after it"
         raise Refused(
@@ -215,14 +228,17 @@ def check_in_time(state: LedgerState, record: r.Answer, policy: Policy) -> None:
 
 def check_person(state: LedgerState, record: r.Answer, rules: Rules) -> None:
     """Refuse an author of what is judged, and a person who answers in two offices."""
-    holder, verdict = holder_of(state, record), verdict_of(state, record)
-    authors = authors_of(state, verdict, rules) if verdict else {}
+    holder, run_id = holder_of(state, record), run_behind(state, record)
+    authors = authors_of_run(state, run_id, rules) if run_id else {}
+    if isinstance(record, r.TranscriptReviewed):
+        asked = state.expect(record.about.record, r.ReviewRequest)
+        authors = authors_of_results(state, rules, assessment_id=asked.assessment_id, run=asked.run)
     if holder in authors and not isinstance(record, r.Revocation):
         raise Refused(
             "not_independent",
             f"{holder} {authors[holder]} and may not judge it as {record.office}.",
         )
-    if isinstance(record, r.Receipt | r.Revocation | r.DeletionAnswer):
+    if isinstance(record, r.Receipt | r.Revocation | r.DeletionAnswer | r.TranscriptReviewed):
         return
     for other in _judging(state, record.about.record):
         if other.office != record.office and holder_of(state, other) == holder:

@@ -9,6 +9,7 @@ from pydantic import Field
 from include.rsp.canonical import Digest, Identifier
 from include.rsp.comparison import Ground
 from include.rsp.decision import Decision
+from include.rsp.evaluation_plan import PlannedRun
 from include.rsp.forecast import Forecast
 from include.rsp.record_parts import RecordBase, RecordRef
 from include.rsp.results import BlobRef, EvaluationRun
@@ -35,7 +36,8 @@ class Plan(RecordBase):
     assessment_id: Identifier
     occasion: RecordRef
     ledger_index: int = Field(ge=0)
-    evaluations: list[Identifier] = Field(min_length=1, description="to be run first")
+    evaluations: list[Identifier] = Field(min_length=1, description="names of the runs to do first")
+    runs: list[PlannedRun] = Field(min_length=1, description="all that it may come to")
     reference: RecordRef | None = Field(
         default=None, description="the verdict that a preliminary assessment compares with"
     )
@@ -74,6 +76,12 @@ class ResultSet(RecordBase):
     assessment_id: Identifier
     plan: RecordRef
     run: EvaluationRun
+    replaces: RecordRef | None = Field(
+        default=None, description="the first run's results, which did not pass validation"
+    )
+    problems: list[str] = Field(
+        default_factory=list, description="what validation found in the results that it replaces"
+    )
 
 
 class Validation(RecordBase):
@@ -86,6 +94,13 @@ class Validation(RecordBase):
     valid: dict[Identifier, bool]
     problems: dict[Identifier, list[str]]
     report: BlobRef
+    to_see: dict[Identifier, list[str]] = Field(
+        default_factory=dict, description="anomalies of valid runs, the first ones of each: what "
+        "people have to look at where the suite asks for a review, and may everywhere",
+    )  # fmt: skip
+    pages: dict[Identifier, BlobRef] = Field(
+        default_factory=dict, description="of each run that was quarantined, for people"
+    )
 
 
 class Verdict(RecordBase):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,7 @@ class PastDecision:
     checkpoint: Digest
     checkpoint_at: datetime
     at: datetime
+    variants: Sequence[str]
     inherits: tuple[Digest, float, float] | None = None
 
 
@@ -83,6 +84,7 @@ def redecide(policy: Policy, suite: Suite, past: Iterable[PastDecision]) -> dict
             checkpoint=one.checkpoint,
             checkpoint_at=one.checkpoint_at,
             at=one.at,
+            variants=one.variants,
         )
         after = _taken_over(policy, suite, one, own, found) or own
         found[one.verdict] = Redecided(one.assessment_id, one.checkpoint_name, one.decision, after)

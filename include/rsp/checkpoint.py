@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Digest, Document, Identifier, Moment
+from include.rsp.clause import refuse_doubles
 from include.rsp.errors import Refused
 
 MANIFEST_NAME = "manifest.json"
@@ -44,7 +45,9 @@ class CheckpointManifest(Document):
     effective_compute: float = Field(gt=0)
     created_at: Moment
     variants: list[Variant] = Field(
-        min_length=1, max_length=1, description="one for now: an unevaluated variant shows nothing"
+        min_length=1,
+        max_length=20,
+        description="each is evaluated, unless the suite says which: one that is not shows nothing",
     )
     files: list[ManifestFile] = Field(min_length=1)
 
@@ -56,6 +59,7 @@ class CheckpointManifest(Document):
                 f"effective_compute {self.effective_compute:g} is not training_flop x "
                 f"algorithmic_efficiency ({product:g})"
             )
+        refuse_doubles("variants", [variant.name for variant in self.variants])
         listed = {file.path for file in self.files}
         missing = sorted({variant.file for variant in self.variants} - listed)
         if missing:

@@ -48,12 +48,23 @@ def tested_grounds(
     It is answered no only if both results are conclusive and of the same version, and the upper
     bound of the new one stays under the old estimate plus the notable gain.
     """
-    old, new = ({one.evaluation: one for one in found} for found in (before, now))
-    return [_tested(one, old.get(one.id), new.get(one.id)) for one in screening(suite)]
+    old, new = ({one.name: one for one in found} for found in (before, now))
+    names = {
+        one.id: [found.name for found in [*before, *now] if found.evaluation == one.id] or [one.id]
+        for one in screening(suite)
+    }
+    return [
+        _tested(one, name, old.get(name), new.get(name))
+        for one in screening(suite)
+        for name in dict.fromkeys(names[one.id])
+    ]
 
 
 def _tested(
-    evaluation: Evaluation, old: EvaluationFinding | None, new: EvaluationFinding | None
+    evaluation: Evaluation,
+    name: str,
+    old: EvaluationFinding | None,
+    new: EvaluationFinding | None,
 ) -> Ground:
     gain = evaluation.notable_gain or 0.0
     answer, because = GroundAnswer.DOUBT, ""
@@ -66,7 +77,7 @@ def _tested(
         because = f"at most {new.upper:.3f}, against {old.value:.3f} + {gain:g}"
     else:
         because = f"up to {new.upper:.3f}, not under {old.value:.3f} + {gain:g}"
-    return Ground(ground=evaluation.id, answer=answer, because=because)
+    return Ground(ground=name, answer=answer, because=because)
 
 
 def measured_grounds(
@@ -77,15 +88,15 @@ def measured_grounds(
     A finding of its own is never overruled: who is nearer to a red line, or over it, is assessed
     whole, however small the gain.
     """
-    old = {one.evaluation: one.finding for one in before}
+    old = {one.name: one.finding for one in before}
     return [
         Ground(
-            ground=f"{one.evaluation} itself",
+            ground=f"{one.name} itself",
             answer=GroundAnswer.DOUBT,
-            because=f"{one.finding}, and with the other model {old.get(one.evaluation) or 'none'}",
+            because=f"{one.finding}, and with the other model {old.get(one.name) or 'none'}",
         )
         for one in now
-        if one.finding in WORSE and WORSE.index(one.finding) > _place(old.get(one.evaluation))
+        if one.finding in WORSE and WORSE.index(one.finding) > _place(old.get(one.name))
     ]
 
 

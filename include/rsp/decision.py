@@ -13,7 +13,15 @@ from datetime import datetime
 from pydantic import Field
 
 from include.rsp.canonical import Document, Identifier
-from include.rsp.finding import NO_EVIDENCE, EvaluationFinding, Evidence, find, in_words
+from include.rsp.evaluation_plan import is_quiet, runs_of
+from include.rsp.finding import (
+    NO_EVIDENCE,
+    EvaluationFinding,
+    Evidence,
+    find,
+    in_words,
+    not_run,
+)
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine
 from include.rsp.suite import Suite, combined_by, load_bearing, spacing_of
@@ -65,25 +73,35 @@ def decide(
     checkpoint: str,
     checkpoint_at: datetime,
     at: datetime,
+    variants: Sequence[str] = (),
 ) -> Decision:
     """The decision on one checkpoint.
 
     Args:
-        evidence: by evaluation id; an evaluation without an entry counts as having no result.
+        evidence: by run; a run without an entry counts as having no result.
+        variants: the forms of the model that the checkpoint's manifest names.
         checkpoint: its digest; results of another one are inconclusive.
         checkpoint_at: when it was made; results dated before it are inconclusive.
         at: the time of the decision.
     """
-    findings = [
-        find(
-            evaluation,
-            evidence.get(evaluation.id, NO_EVIDENCE),
-            checkpoint=checkpoint,
-            checkpoint_at=checkpoint_at,
-            at=at,
-        )
-        for evaluation in suite.evaluations
-    ]
+    findings: list[EvaluationFinding] = []
+    for evaluation in sorted(suite.evaluations, key=lambda one: bool(one.runs_after)):
+        found = _by_evaluation(findings)
+        for run in runs_of(evaluation, variants):
+            there = evidence.get(run.name, NO_EVIDENCE)
+            if there.run is None and is_quiet(evaluation, found):
+                findings.append(not_run(evaluation, run))
+                continue
+            findings.append(
+                find(
+                    evaluation,
+                    run,
+                    there,
+                    checkpoint=checkpoint,
+                    checkpoint_at=checkpoint_at,
+                    at=at,
+                )
+            )
     lines: list[RedLineAssessment] = []
     for line in policy.red_lines:
         lines.append(assess_red_line(policy, suite, line, findings, lines))
@@ -99,6 +117,13 @@ def decide(
         due_ratio=due,
         ceiling_ratio=ceiling,
     )
+
+
+def _by_evaluation(findings: Sequence[EvaluationFinding]) -> dict[str, list[Finding | None]]:
+    found: dict[str, list[Finding | None]] = {}
+    for one in findings:
+        found.setdefault(one.evaluation, []).append(one.finding)
+    return found
 
 
 def assess_red_line(
@@ -168,7 +193,7 @@ def _status_of(
         return RedLineStatus.CROSSED, "; ".join(in_words(one) for one in crossed)
     if combined_by(suite, line) != "all_load_bearing":
         return RedLineStatus.NOT_RULED_OUT, _LEFT_OPEN[combined_by(suite, line)]
-    if not carrying or len(carrying) != len(bearing):
+    if not carrying or {one.evaluation for one in carrying} != bearing:
         return RedLineStatus.NOT_RULED_OUT, "no load-bearing evaluation speaks for it"
     if open_ones:
         return RedLineStatus.NOT_RULED_OUT, "; ".join(in_words(one) for one in open_ones)

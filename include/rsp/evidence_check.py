@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from include.rsp.results import ControlResult, EvaluationRun, Sample
-from include.rsp.suite import Control, Evaluation
+from include.rsp.elicitation import shortfalls
+from include.rsp.evaluation_plan import RunKey
+from include.rsp.preflight import unfit
+from include.rsp.quality import ids_digest
+from include.rsp.results import EvaluationRun, Sample
+from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import ResultStatus
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -14,6 +18,7 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 
 def problems_with_run(
     evaluation: Evaluation,
+    planned: RunKey,
     run: EvaluationRun | None,
     *,
     valid: bool | None,
@@ -23,8 +28,10 @@ def problems_with_run(
 ) -> list[str]:
     """What keeps the run of an evaluation from counting; empty when nothing does."""
     if run is None:
-        return [f"no result for evaluation {evaluation.id!r}"]
+        return [f"no result for evaluation {planned.name!r}"]
     problems: list[str] = []
+    if planned.variant is not None and run.variant != planned.variant:
+        problems.append(f"results of the variant {run.variant} (expected {planned.variant})")
     if run.status is not ResultStatus.COMPLETE:
         problems.append(f"the evaluation ended as {run.status.value}: {run.problem}")
     if valid is None:
@@ -39,14 +46,12 @@ def problems_with_run(
     if run.checkpoint != checkpoint:
         problems.append(f"results of checkpoint {run.checkpoint} (expected {checkpoint})")
     problems += _problems_with_times(evaluation, run, checkpoint_at, at)
-    missing = sorted(set(evaluation.elicitation_required) - set(run.elicitation))
-    if missing:
-        problems.append(f"the elicitation record lacks {missing}")
-    problems += _problems_with_control(
-        "positive", evaluation.positive_control, run.positive_control
+    problems += shortfalls(
+        run.elicitation,
+        fields=evaluation.elicitation_required,
+        methods=evaluation.elicitation_methods,
     )
-    problems += _problems_with_control("null", evaluation.null_control, run.null_control)
-    return problems
+    return problems + unfit(evaluation, run)
 
 
 def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
@@ -54,10 +59,7 @@ def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> 
     if not samples:
         return ["no samples"]
     problems: list[str] = []
-    if len(samples) != evaluation.dataset_samples:
-        problems.append(f"{len(samples)} samples (expected {evaluation.dataset_samples})")
-    if len({(one.sample_id, one.epoch) for one in samples}) != len(samples):
-        problems.append("samples come twice")
+    problems += _incomplete(evaluation, samples)
     scores = [one.score for one in samples]
     outside = _out_of_range(evaluation, samples, scores)
     if outside:
@@ -78,7 +80,46 @@ def problems_with_samples(evaluation: Evaluation, samples: Sequence[Sample]) -> 
         problems.append(
             f"{len(samples) - errors} scored samples (at least {evaluation.minimum_samples} needed)"
         )
+    return problems + _too_often(evaluation, samples)
+
+
+def _incomplete(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
+    """Whether each sample of the dataset is there once in each epoch, and no other."""
+    problems: list[str] = []
+    expected = evaluation.dataset_samples * evaluation.epochs
+    if len(samples) != expected:
+        problems.append(f"{len(samples)} samples (expected {expected})")
+    if len({(one.sample_id, one.epoch) for one in samples}) != len(samples):
+        problems.append("samples come twice")
+    beyond = [one for one in samples if one.epoch > evaluation.epochs]
+    if beyond:
+        problems.append(
+            f"{len(beyond)} samples of epochs after {evaluation.epochs}, the last that is planned, "
+            f"first {beyond[0].sample_id!r} in epoch {beyond[0].epoch}"
+        )
+    ids, manifest = {one.sample_id for one in samples}, evaluation.quality.sample_ids
+    if evaluation.epochs > 1 and len(ids) != evaluation.dataset_samples:
+        problems.append(f"{len(ids)} sample ids (expected {evaluation.dataset_samples})")
+    if manifest is not None and ids_digest(ids) != manifest:
+        problems.append(f"the sample ids have the digest {ids_digest(ids)} (expected {manifest})")
     return problems
+
+
+def _too_often(evaluation: Evaluation, samples: Sequence[Sample]) -> list[str]:
+    """Whether limits, refusals or unreadable answers are more than the suite allows."""
+    quality = evaluation.quality
+    found = (
+        ([one.limit is not None for one in samples], quality.max_limit_rate,
+         "were stopped by a limit"),
+        ([one.refused for one in samples], quality.max_refusal_rate, "were refused"),
+        ([one.format_failure for one in samples], quality.max_format_failure_rate,
+         "have an answer that could not be read"),
+    )  # fmt: skip
+    return [
+        f"{sum(those)} of {len(samples)} samples {what} (at most {most:.0%} may)"
+        for those, most, what in found
+        if most is not None and sum(those) > most * len(samples)
+    ]
 
 
 def _out_of_range(
@@ -102,19 +143,4 @@ def _problems_with_times(
         return ["the results are older than the checkpoint"]
     if at - run.finished_at > timedelta(days=evaluation.max_age_days):
         return [f"the results are older than {evaluation.max_age_days:g} days"]
-    return []
-
-
-def _problems_with_control(name: str, rule: Control, got: ControlResult | None) -> list[str]:
-    if got is None or got.score is None:
-        return [f"the {name} control did not run"]
-    if got.model != rule.model or got.samples < rule.samples:
-        return [
-            f"the {name} control was {got.model} on {got.samples} samples "
-            f"(expected {rule.model} on {rule.samples})"
-        ]
-    if rule.at_least is not None and not got.score >= rule.at_least:
-        return [f"the {name} control scored {got.score:g} (expected at least {rule.at_least:g})"]
-    if rule.at_most is not None and not got.score <= rule.at_most:
-        return [f"the {name} control scored {got.score:g} (expected at most {rule.at_most:g})"]
     return []

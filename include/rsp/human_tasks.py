@@ -6,15 +6,17 @@ nothing about another. A leaf module: DAG files import it while they are parsed.
 
 from __future__ import annotations
 
-from include.rsp.vocabulary import Choice, View
+from include.rsp.vocabulary import Choice, Impression, View
 
 OPINION, DETERMINATION = "opinion", "determination"
 RECEIPT, DELETION = "receipt", "deletion_answer"
+REVIEW = "transcript_review"
 TASKS = {
     OPINION: "give_opinion_as_second_line",  # whatever the policy calls that office
     DETERMINATION: "sign_off_as_{}",
     RECEIPT: "confirm_receipt_as_{}",
     DELETION: "answer_on_deletion_as_{}",
+    REVIEW: "review_transcripts",  # mapped: one question for each run that has to be read
 }
 WORDS: dict[str, dict[str, str]] = {
     OPINION: {
@@ -33,6 +35,11 @@ WORDS: dict[str, dict[str, str]] = {
         "rejected": "Reject",
     },
     DELETION: {"keep": "Keep the weights", "delete": "Delete the weights"},
+    REVIEW: {
+        Impression.NOTHING: "Nothing suspicious",
+        Impression.CHEATING: "Cheating",
+        Impression.SANDBAGGING: "Sandbagging",
+    },
 }
 SHOWN_DIGITS = 16
 ASKING = ("assess_checkpoint", "release_hold", "permit_deployment")

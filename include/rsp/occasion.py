@@ -140,6 +140,8 @@ def _incident(state: LedgerState, run_id: str, policy: Policy) -> DueOccasion | 
         raised = state.assessments[run.newest_verdict[1].assessment_id].occasion
         since = state.index_of[raised]
     for digest, one in state.incidents.items():
+        if one.assessment_id is not None:
+            continue  # its own assessment rules nothing out by it; people assess again
         if one.run_id in (None, run_id) and state.index_of[digest] > since:
             said = f"{one.category}, reported in {short(digest)}: {one.what}"
             return _due(run, policy, OccasionKind.INCIDENT, said)

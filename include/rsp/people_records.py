@@ -7,14 +7,17 @@ that is said.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from include.rsp.canonical import Document, Identifier, Moment
 from include.rsp.record_parts import Envelope, RecordBase, RecordRef
 from include.rsp.results import BlobRef
-from include.rsp.vocabulary import Choice, Identification, Scope, View
+from include.rsp.review_parts import DrawnTrial
+from include.rsp.vocabulary import Choice, Identification, Impression, Scope, View
+
+InvalidTrial = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}: \S.{2,}$", max_length=500)]
 
 
 class AirflowAnswer(Document):
@@ -26,6 +29,7 @@ class AirflowAnswer(Document):
     user: str = Field(min_length=1, description="the responder's name in Airflow")
     options: list[str] = Field(min_length=1)
     params: dict[str, str | float | list[str] | None]
+    map_index: int = Field(default=-1, ge=-1, description="of a mapped task; -1: it is none")
 
 
 class Answer(RecordBase):
@@ -111,7 +115,42 @@ class Revocation(Answer):
     choice: Literal["revoke"]
 
 
-AnyAnswer = Opinion | Determination | Receipt | DeletionAnswer | Revocation
+class ReviewRequest(RecordBase):
+    """Which transcripts of a run people have to read; all that a reviewer is shown."""
+
+    kind: Literal["review_request"] = "review_request"
+    assessment_id: Identifier
+    plan: RecordRef
+    validation: RecordRef
+    result_set: RecordRef
+    run: Identifier = Field(description="name of the planned run")
+    office: Identifier = Field(description="who is asked; any reviewer of the suite may answer")
+    trials: list[DrawnTrial] = Field(min_length=1)
+    unread: int = Field(ge=0, description="what else had to be read, and is too much for one")
+    alerts: list[str]
+    due: Moment
+    document: BlobRef = Field(description="Markdown: the transcripts")
+
+
+class TranscriptReviewed(Answer):
+    """What somebody who read the transcripts says of them. Trials that are not named are valid."""
+
+    SAID = ("invalid",)
+
+    kind: Literal["transcript_review"] = "transcript_review"
+    choice: Impression
+    invalid: list[InvalidTrial] = Field(
+        default_factory=list, description="`number: reason`, by the numbers that were shown"
+    )
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """By number, why a trial is none."""
+        parted = (one.partition(": ") for one in self.invalid)
+        return {int(number): why for number, _, why in parted}
+
+
+AnyAnswer = Opinion | Determination | Receipt | DeletionAnswer | Revocation | TranscriptReviewed
 
 
 class CapabilityReport(RecordBase):

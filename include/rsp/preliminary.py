@@ -167,7 +167,7 @@ def conclude(
     verdict = state.expect(plan.reference.record, r.Verdict)
     _, mine = state.checkpoint_of(plan.assessment_id)
     other = state.expect(verdict.checkpoint.record, r.Checkpoint)
-    screened = [one for one in own.findings if one.evaluation in plan.evaluations]
+    screened = [one for one in own.findings if one.name in plan.evaluations]
     return inherit(
         rules.policy,
         verdict.decision,

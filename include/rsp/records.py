@@ -51,7 +51,9 @@ from include.rsp.people_records import (
     Opinion,
     Packet,
     Receipt,
+    ReviewRequest,
     Revocation,
+    TranscriptReviewed,
 )
 from include.rsp.record_parts import (
     AccountEntry,
@@ -92,6 +94,11 @@ class Checkpoint(RecordBase):
     manifest_file: BlobRef
     location: str
 
+    @property
+    def variants(self) -> list[str]:
+        """The names of the forms of the model that can be evaluated."""
+        return [one.name for one in self.manifest.variants]
+
 
 class Evidence(RecordBase):
     """Evidence for a safeguard."""
@@ -108,6 +115,11 @@ class Incident(RecordBase):
     category: Identifier = Field(description="for example jailbreak, under-elicitation, theft")
     what: str = Field(min_length=1)
     known_at: Moment
+    assessment_id: Identifier | None = Field(
+        default=None,
+        description="whose instrument it is about: that assessment rules nothing out by it, and "
+        "no other is raised because of it",
+    )
 
 
 class Restatement(RecordBase):
@@ -143,7 +155,8 @@ class Refusal(RecordBase):
 # fmt: off
 Record = Annotated[
     TrustRoot | Adoption | TrainingRun | Checkpoint | Occasion | Plan | Preflight | Preliminary
-    | ResultSet | Validation | Verdict | Evidence | Incident | Restatement | SafeguardsJudgement
+    | ResultSet | Validation | ReviewRequest | TranscriptReviewed | Verdict | Evidence | Incident
+    | Restatement | SafeguardsJudgement
     | CapabilityReport | Opinion | Packet | Determination | Receipt | DeletionAnswer | Revocation
     | Notification | PermitRequest | Permit | Hold | Acknowledgement | StopCheck | Escalation
     | Refusal | Deviation | Proposal | PolicyReview | Approval | PolicyPublication,
@@ -156,6 +169,7 @@ NOTARY_ONLY = frozenset(
 WRITTEN_BY_WORK = (
     "proposal", "policy_review", "approval", "policy_publication", "adoption", "evidence",
     "checkpoint", "occasion", "plan", "preflight", "result_set", "preliminary", "validation",
+    "review_request", "transcript_review",
     "verdict", "incident", "restatement", "safeguards_judgement", "capability_report", "opinion",
     "packet", "determination", "notification", "receipt", "deletion_answer", "revocation",
     "permit_request", "stop_check", "refusal",
@@ -169,7 +183,8 @@ __all__ = [
     "Deviation", "DeviationKind", "Envelope", "Escalation", "Evidence", "Hold", "Incident",
     "KeyEntry", "Notification", "Occasion", "Opinion", "Packet", "Permit", "PermitRequest", "Plan",
     "PolicyPublication", "PolicyReview", "Preflight", "Preliminary", "Proposal", "Receipt",
-    "Record", "RecordBase", "RecordRef", "Refusal", "Restatement", "ResultSet", "Revocation",
-    "SafeguardsJudgement", "StopCheck", "StopFinding", "TrainingRun", "TrustRoot", "Validation",
-    "Verdict",
+    "Record", "RecordBase", "RecordRef", "Refusal", "Restatement", "ResultSet", "ReviewRequest",
+    "Revocation",
+    "SafeguardsJudgement", "StopCheck", "StopFinding", "TrainingRun", "TranscriptReviewed",
+    "TrustRoot", "Validation", "Verdict",
 ]  # fmt: skip

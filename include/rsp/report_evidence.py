@@ -9,9 +9,12 @@ import hashlib
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest
+from include.rsp.elicitation import gaps
 from include.rsp.harmless import in_line
+from include.rsp.results import EvaluationRun
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
+from include.rsp.suite import Evaluation
 from include.rsp.vocabulary import Finding, RedLineStatus
 
 READ_AT_LEAST = 5
@@ -34,18 +37,54 @@ def elicitation_section(state: LedgerState, rules: Rules, verdict: r.Verdict) ->
     ]
     there = result_sets_of(state, verdict)
     for evaluation in rules.suite.evaluations:
-        found = there.get(evaluation.id)
-        if found is None:
+        own = [one for one in there.values() if one.run.evaluation == evaluation.id]
+        if not own:
             lines.append(f"| {evaluation.id} | no result | everything |")
+        lines += [_row(evaluation, one.run) for one in own]
+    return "\n".join([*lines, *_scaffolds(rules, verdict)])
+
+
+def _row(evaluation: Evaluation, run: EvaluationRun) -> str:
+    lacking = gaps(
+        run.elicitation,
+        fields=evaluation.elicitation_required,
+        methods=evaluation.elicitation_methods,
+    )
+    return (
+        f"| {run.key} | {in_line(_done(run))}; variant {run.variant}, {run.attempts} attempts of "
+        f"the run | {in_line('; '.join(lacking)) or 'none known'} |"
+    )
+
+
+def _done(run: EvaluationRun) -> str:
+    fields = run.elicitation.model_dump(exclude_none=True)
+    fields |= fields.pop("other")
+    fields.pop("known_gaps", None)
+    return "; ".join(f"{key}: {value}" for key, value in sorted(fields.items())) or "-"
+
+
+def _scaffolds(rules: Rules, verdict: r.Verdict) -> list[str]:
+    """The best scaffold beside the standard one, where the suite has both."""
+    values = {one.name: one.value for one in verdict.decision.findings}
+    lines = []
+    for evaluation in rules.suite.evaluations:
+        if evaluation.standard_scaffold is None:
             continue
-        done = found.run.elicitation
-        gaps = [one for one in evaluation.elicitation_required if one not in done]
-        said = "; ".join(f"{key}: {value}" for key, value in sorted(done.items()))
-        lines.append(
-            f"| {evaluation.id} | {in_line(said) or '-'}; variant {found.run.variant}, "
-            f"{found.run.attempts} attempts of the run | {', '.join(gaps) or 'none asked for'} |"
-        )
-    return "\n".join(lines)
+        for one in verdict.decision.findings:
+            if one.evaluation != evaluation.id:
+                continue
+            name = one.name.replace(evaluation.id, evaluation.standard_scaffold, 1)
+            plain = values.get(name)
+            ratio = f"{one.value / plain:.2f}" if one.value is not None and plain else "unknown"
+            lines.append(
+                f"- scaffold: {one.name} {_value(one.value)} against {_value(plain)} with the "
+                f"standard one ({name}); ratio {ratio}"
+            )
+    return ["", *lines] if lines else []
+
+
+def _value(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
 
 
 def unknown_section(state: LedgerState, rules: Rules, digest: Digest) -> str:
@@ -53,9 +92,14 @@ def unknown_section(state: LedgerState, rules: Rules, digest: Digest) -> str:
     verdict = state.expect(digest, r.Verdict)
     there = result_sets_of(state, verdict)
     lines = [
-        f"- {one.evaluation}: {in_line('; '.join(one.problems)) or 'inconclusive'}"
+        f"- {one.name}: {in_line('; '.join(one.problems)) or 'inconclusive'}"
         for one in verdict.decision.findings
-        if one.finding is Finding.INCONCLUSIVE or one.evaluation not in there
+        if one.finding is Finding.INCONCLUSIVE or (one.name not in there and not one.not_run)
+    ]
+    lines += [
+        f"- {one.name} was not run, because {', '.join(one.not_run)} is below"
+        for one in verdict.decision.findings
+        if one.not_run
     ]
     lines += [
         f"- red line {one.red_line} is not shown to be far away: {in_line(one.because)}"
@@ -92,7 +136,7 @@ def transcripts_section(state: LedgerState, verdict: r.Verdict) -> str:
 
 
 def _samples(verdict: r.Verdict, name: str) -> int:
-    return next((one.n for one in verdict.decision.findings if one.evaluation == name), 0)
+    return next((one.n for one in verdict.decision.findings if one.name == name), 0)
 
 
 def _drawn(seed: str, count: int) -> list[int]:

@@ -49,8 +49,12 @@ def finding_row(one: EvaluationFinding) -> str:
     """One row of the findings table."""
     limit = "-" if one.rule_out is None else f"{one.rule_out} - {one.buffer}"
     problems = in_line("; ".join(one.problems)) or "-"
+    if one.invalidated:
+        problems += f"; left out by a reviewer: {in_line('; '.join(one.invalidated))}"
+    if one.not_run:
+        problems = f"not run: {', '.join(one.not_run)} is below"
     return (
-        f"| {one.evaluation} ({one.role}) | {one.finding or 'reported'} | {_number(one.value)} | "
+        f"| {one.name} ({one.role}) | {one.finding or 'reported'} | {_number(one.value)} | "
         f"{_number(one.lower)} to {_number(one.upper)} | {limit} | {one.n} | "
         f"{one.method}, {one.confidence:.0%} one-sided | {problems} |"
     )

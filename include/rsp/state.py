@@ -29,6 +29,7 @@ class AssessmentState:
     preliminary: Digest | None = None
     result_sets: dict[str, Digest] = field(default_factory=dict)
     validation: Digest | None = None
+    review_requests: dict[str, Digest] = field(default_factory=dict)
     verdict: Digest | None = None
     last_progress: datetime | None = None
 
@@ -187,9 +188,11 @@ class LedgerState:
             case r.Preliminary():
                 assessment.preliminary = digest
             case r.ResultSet():
-                assessment.result_sets[record.run.evaluation] = digest
+                assessment.result_sets[record.run.key] = digest
             case r.Validation():
                 assessment.validation = digest
+            case r.ReviewRequest():
+                assessment.review_requests[record.run] = digest
             case r.Verdict():
                 assessment.verdict = digest
 

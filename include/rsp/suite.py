@@ -6,10 +6,21 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from include.rsp.canonical import Document, Identifier
-from include.rsp.clause import CENTURY_DAYS, CENTURY_SECONDS, Version, refuse_doubles
+from include.rsp.canonical import Digest, Document, Identifier
+from include.rsp.clause import (
+    CENTURY_DAYS,
+    CENTURY_SECONDS,
+    Version,
+    refuse_doubles,
+    refuse_unknown,
+)
+from include.rsp.elicitation import Method
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine, Spacing
+from include.rsp.quality import Quality
+from include.rsp.review_parts import TranscriptReview
+from include.rsp.study import HumanStudy
+from include.rsp.suite_parts import Control, InspectTask, Limits, Scalar
 from include.rsp.vocabulary import EvaluationRole
 
 SpacingName = Literal["default", "early_warning", "with_safeguards"]
@@ -34,48 +45,6 @@ HIGHEST = {
 SPACING_NAMES: tuple[SpacingName, ...] = get_args(SpacingName)
 
 
-class Limits(Document):
-    """`crossed` from `rule_in` on, `below` while bound plus buffer stay under `rule_out`."""
-
-    rule_out: float
-    rule_in: float
-    buffer: float = Field(ge=0, description="absolute, in the unit of the metric")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.rule_in < self.rule_out:
-            raise ValueError(
-                f"rule_in {self.rule_in} is below rule_out {self.rule_out}, and a score between "
-                "them would be both (expected the other order)"
-            )
-        return self
-
-
-class Control(Document):
-    """A model of known ability run beside the evaluation, to show that the instrument works."""
-
-    model: str
-    samples: int = Field(gt=0)
-    at_least: float | None = None
-    at_most: float | None = None
-
-    @model_validator(mode="after")
-    def _has_a_limit(self) -> Self:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("a control without at_least or at_most shows nothing")
-        return self
-
-
-class InspectTask(Document):
-    """How Inspect finds the evaluation and the model that it is run against."""
-
-    task: str = Field(pattern=r"^[\w.]+:\w+$", description="module:function")
-    provider_module: str = Field(description="imported so that the model provider registers itself")
-    model: str = Field(description="Inspect model name; the weights are passed as model_path")
-    time_limit_seconds: float = Field(gt=0, le=CENTURY_SECONDS)
-    attempts: int = Field(ge=1, description="runs of the evaluation process before it is `crashed`")
-
-
 class Evaluation(Document):
     """One frontier risk evaluation. Its version stands for definition, unit, n and limits."""
 
@@ -96,16 +65,39 @@ class Evaluation(Document):
     dataset_samples: int = Field(gt=0)
     minimum_samples: int = Field(gt=0)
     max_error_rate: float = Field(ge=0, lt=1)
+    quality: Quality = Field(default_factory=Quality, description="asked of result data")
     max_age_days: float = Field(gt=0, le=CENTURY_DAYS, description="of a result when compared")
     notable_gain: float | None = Field(
         default=None, ge=0, description="gain over a model that was assessed comprehensively from "
         "which on a model is notably more capable; null: no test of the preliminary assessment",
     )  # fmt: skip
     limits: Limits | None
-    elicitation_required: list[Identifier] = Field(min_length=1)
-    positive_control: Control
-    null_control: Control
-    inspect: InspectTask
+    variants: list[Identifier] = Field(
+        default_factory=list, description="forms of the model to evaluate; empty: all that it has"
+    )
+    runs_after: list[Identifier] = Field(
+        default_factory=list,
+        description="triggers: while all of them are below, it is not run and counts as below",
+    )
+    elicitation_required: list[Identifier] = Field(
+        min_length=1, description="fields of the elicitation manifest"
+    )
+    elicitation_methods: list[Method] = Field(default_factory=list)
+    standard_scaffold: Identifier | None = Field(
+        default=None, description="the same evaluation with the standard scaffold, to compare with"
+    )
+    environment: dict[str, Scalar] = Field(
+        default_factory=dict, description="what the environment manifest has to say, for example "
+        "inspect_ai, gpu, image, context_window",
+    )  # fmt: skip
+    dataset: Digest | None = Field(
+        default=None, description="of the ids, inputs and targets of all samples, in their order"
+    )
+    positive_control: Control | None = Field(default=None, description="demanded with `inspect`")
+    null_control: Control | None = Field(default=None, description="demanded with `inspect`")
+    review: TranscriptReview | None = Field(default=None, description="null: nobody reads any")
+    inspect: InspectTask | None = None
+    study: HumanStudy | None = Field(default=None, description="results come from people")
 
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:
@@ -128,10 +120,37 @@ class Evaluation(Document):
                 f"evaluation {self.id!r}: {self.method} covers too little to decide anything "
                 "(docs/statistics.md); use clopper_pearson@1 or cluster_wilson@1"
             )
-        if self.minimum_samples > self.dataset_samples:
+        if self.runs_after and self.notable_gain is not None:
+            raise ValueError(
+                f"evaluation {self.id!r}: a test of the preliminary assessment cannot wait "
+                "(expected runs_after or notable_gain, not both)"
+            )
+        if self.minimum_samples > self.dataset_samples * self.epochs:
             raise ValueError(
                 f"evaluation {self.id!r}: minimum_samples {self.minimum_samples} exceeds the "
                 f"dataset ({self.dataset_samples})"
+            )
+        return self
+
+    @property
+    def epochs(self) -> int:
+        """How often each sample is put to the model."""
+        return self.quality.epochs or (self.inspect.epochs if self.inspect else 1)
+
+    @model_validator(mode="after")
+    def _has_one_engine(self) -> Self:
+        where = f"evaluation {self.id!r}"
+        if (self.inspect is None) == (self.study is None):
+            raise ValueError(f"{where}: exactly one of inspect and study must be there")
+        if self.inspect and self.quality.epochs not in (None, self.inspect.epochs):
+            raise ValueError(
+                f"{where}: quality.epochs is {self.quality.epochs} and inspect.epochs "
+                f"{self.inspect.epochs} (expected quality.epochs for results of people only)"
+            )
+        if self.inspect and not (self.positive_control and self.null_control):
+            raise ValueError(
+                f"{where}: an automated evaluation without a positive_control and a null_control "
+                "shows nothing (expected both)"
             )
         return self
 
@@ -200,7 +219,22 @@ class Suite(Document):
 
     @model_validator(mode="after")
     def _evaluations_are_distinct(self) -> Self:
-        refuse_doubles("evaluations", [evaluation.id for evaluation in self.evaluations])
+        ids = [evaluation.id for evaluation in self.evaluations]
+        refuse_doubles("evaluations", ids)
+        for one in self.evaluations:
+            where = f"evaluation {one.id!r}"
+            refuse_doubles(f"{where}: variants", one.variants)
+            before = {
+                other.id
+                for other in self.evaluations
+                if other.role is EvaluationRole.TRIGGER
+                and other.red_line == one.red_line
+                and not other.runs_after
+                and not other.saturated
+            }
+            refuse_unknown(f"{where}: runs_after", one.runs_after, before)
+            named = [one.standard_scaffold] if one.standard_scaffold else []
+            refuse_unknown(f"{where}: standard_scaffold", named, set(ids) - {one.id})
         return self
 
     def evaluation(self, evaluation_id: str) -> Evaluation:

@@ -21,6 +21,7 @@ def problems_between(policy: Policy, suite: Suite) -> list[str]:
                 f"(expected one of {sorted(lines)})"
             )
         problems += _problems_with_size(evaluation)
+        problems += _problems_with_review(evaluation)
     for line in policy.red_lines:
         problems += _problems_with_line(suite, line)
     open_ones = {line.id for line in policy.red_lines if line.combine != "all_load_bearing"}
@@ -72,6 +73,17 @@ def _problems_with_size(evaluation: Evaluation) -> list[str]:
         f"evaluation {evaluation.id!r}: even 0 of minimum_samples {n} cannot rule out at "
         f"confidence {evaluation.confidence:g} with the buffer {limits.buffer:g} (expected at "
         f"least {fewest_samples(limit, evaluation.confidence)})"
+    ]
+
+
+def _problems_with_review(evaluation: Evaluation) -> list[str]:
+    """What is drawn by lot has to fit into one reviewer's task, or nothing is ever ruled out."""
+    rule, trials = evaluation.review, evaluation.dataset_samples * evaluation.epochs
+    if rule is None or rule.by_lot(trials) <= rule.at_most:
+        return []
+    return [
+        f"evaluation {evaluation.id!r}: review draws {rule.by_lot(trials)} of {trials} trials by "
+        f"lot, and a reviewer reads at_most {rule.at_most} (expected a smaller share, or more)"
     ]
 
 

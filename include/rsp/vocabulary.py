@@ -77,7 +77,34 @@ class ResultStatus(StrEnum):
     """How the run of one evaluation ended."""
 
     COMPLETE = "complete"
+    UNFIT = "unfit"
+    """Its pre-flight failed: the model under evaluation was not asked anything."""
+    UNREADABLE = "unreadable"
+    """It ended, but nobody can read its log."""
     CRASHED = "crashed"
+
+
+class AnomalyKind(StrEnum):
+    """Why a person has to see results, or one sample of them, before they count."""
+
+    ALL_LOWEST = "all_lowest"
+    REGRESSED = "regressed"
+    COPY = "copy"
+    SAME_ANSWERS = "same_answers"
+    REFUSED = "refused"
+    FORMAT_FAILURE = "format_failure"
+    CHEATING = "cheating"
+    SANDBAGGING = "sandbagging"
+    FLAGGED = "flagged"
+    """A flag that this version does not know by name."""
+
+
+class Impression(StrEnum):
+    """What a reviewer says of the transcripts as a whole; the strictest last."""
+
+    NOTHING = "nothing_suspicious"
+    CHEATING = "cheating"
+    SANDBAGGING = "sandbagging"
 
 
 class KeyRole(StrEnum):
@@ -89,6 +116,8 @@ class KeyRole(StrEnum):
     OFFICER = "officer"
     TRAINER = "trainer"
     DEPLOYER = "deployer"
+    EVALUATOR = "evaluator"
+    """Produces results outside Redline and delivers them."""
 
 
 class View(StrEnum):

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from include.adapters import rederivation
 from include.adapters.checkpoint_files import find, read_checked
-from include.adapters.evaluation import JobRequest
-from include.adapters.store import put_blob
 from include.rsp import records as r
 from include.rsp.authority import may_machine_determine
-from include.rsp.canonical import Digest, canonical_bytes, short
+from include.rsp.canonical import Digest
 from include.rsp.comparison import screening
 from include.rsp.decision import RedLineAssessment
 from include.rsp.errors import Refused
+from include.rsp.evaluation_plan import first_runs, planned
 from include.rsp.preliminary import screen
 from include.rsp.vocabulary import OccasionKind, Outcome, Scope
 from include.wiring.desk import Desk
@@ -63,6 +61,7 @@ def plan(desk: Desk, assessment_id: str) -> r.Plan:
         at = desk.now()
         found = screen(state, rules.policy, rules.suite, occasion, at=at)
         first = screening(rules.suite) if found.reference else rules.suite.evaluations
+        _, checkpoint = state.checkpoint_of(assessment_id)
         record = r.Plan(
             at=at,
             by=desk.author,
@@ -70,7 +69,8 @@ def plan(desk: Desk, assessment_id: str) -> r.Plan:
             assessment_id=assessment_id,
             occasion=r.RecordRef(record=assessment.occasion),
             ledger_index=state.length - 1,
-            evaluations=[evaluation.id for evaluation in first],
+            evaluations=[one.name for one in first_runs(first, checkpoint.variants)],
+            runs=planned(rules.suite, checkpoint.variants),
             reference=r.RecordRef(record=found.reference) if found.reference else None,
             grounds=found.grounds,
         )
@@ -105,102 +105,10 @@ def pre_flight(desk: Desk, assessment_id: str) -> Digest:
             "checkpoint": f"all files of {published.name} have their declared digests",
             "policy": f"{rules.policy.id} {rules.policy.version}",
             "suite": f"{rules.suite.id} {rules.suite.version}",
-            "controls": "run in each evaluation's own process and judged with its result",
+            "instruments": "each evaluation's process checks its own before it asks the model",
         },
     )
     return desk.submit_counted(record, lambda now: now.assessments[assessment_id].preflight)
-
-
-def job_request(desk: Desk, assessment_id: str, evaluation_id: str) -> JobRequest:
-    """The evaluation as a job whose name follows from the counted plan."""
-    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
-    evaluation = rules.suite.evaluation(evaluation_id)
-    _, checkpoint = desk.state.checkpoint_of(assessment_id)
-    variant = checkpoint.manifest.variants[0]
-    location = Path(checkpoint.manifest.run_id) / checkpoint.manifest.checkpoint_id
-    return JobRequest(
-        job=f"{evaluation.id}-{short(desk.plan_of(assessment_id).record)}",
-        evaluation=evaluation,
-        checkpoint=checkpoint.digest,
-        variant=variant.name,
-        weights=str(desk.checkpoints / location / variant.file),
-        weights_sha256=next(
-            file.sha256 for file in checkpoint.manifest.files if file.path == variant.file
-        ),
-    )
-
-
-def record_result(desk: Desk, assessment_id: str, evaluation_id: str) -> r.ResultSet:
-    """Bring in a finished job's files and record them; a crashed job is recorded as crashed."""
-    request = job_request(desk, assessment_id, evaluation_id)
-    known = desk.state.assessments[assessment_id].result_sets.get(evaluation_id)
-    if known is None:
-        record = r.ResultSet(
-            at=desk.now(),
-            by=desk.author,
-            stamp=desk.stamp,
-            assessment_id=assessment_id,
-            plan=desk.plan_of(assessment_id),
-            run=desk.jobs.collect(request, desk.store, at=desk.now()),
-        )
-        known = desk.submit_counted(
-            record, lambda now: now.assessments[assessment_id].result_sets.get(evaluation_id)
-        )
-    return desk.state.expect(known, r.ResultSet)
-
-
-def validate(desk: Desk, assessment_id: str) -> r.Validation:
-    """Hold all result sets against their expectations; keep Great Expectations' full account."""
-    desk.state.occasion(assessment_id)
-    known = desk.state.assessments[assessment_id].validation
-    if known is None:
-        known = desk.submit_counted(
-            _validated(desk, assessment_id),
-            lambda now: now.assessments[assessment_id].validation,
-        )
-    return desk.state.expect(known, r.Validation)
-
-
-def _validated(desk: Desk, assessment_id: str) -> r.Validation:
-    from include.adapters.validation import Validator, nothing_to_validate, result_frame
-
-    state = desk.state
-    rules = desk.rulebook.of_assessment(state, assessment_id)
-    if state.assessments[assessment_id].preflight is None:
-        raise Refused(
-            "no_preflight",
-            f"Assessment {assessment_id} has no pre-flight, so nothing was evaluated. Mend what "
-            "pre_flight names and clear it.",
-        )
-    _, checkpoint = state.checkpoint_of(assessment_id)
-    counted = dict(state.assessments[assessment_id].result_sets)
-    validator, results = Validator(), {}
-    for evaluation in rules.suite.evaluations:
-        digest = counted.get(evaluation.id)
-        run = state.expect(digest, r.ResultSet).run if digest else None
-        samples = rederivation.read_samples(desk.store, run.samples) if run else None
-        if run is None or samples is None:
-            reason = (
-                f"no readable result ({run.problem if run else 'the evaluation did not report'})"
-            )
-            results[evaluation.id] = nothing_to_validate(reason)
-            continue
-        frame = result_frame(run, samples)
-        results[evaluation.id] = validator.validate(evaluation, frame, checkpoint.digest)
-    for name, one in results.items():
-        log.info("%s: %s", name, "valid" if one.valid else f"QUARANTINED: {one.problems}")
-    report = canonical_bytes({name: one.report for name, one in results.items()})
-    return r.Validation(
-        at=desk.now(),
-        by=desk.author,
-        stamp=desk.stamp,
-        assessment_id=assessment_id,
-        plan=desk.plan_of(assessment_id),
-        result_sets={name: r.RecordRef(record=digest) for name, digest in counted.items()},
-        valid={name: one.valid for name, one in results.items()},
-        problems={name: one.problems for name, one in results.items()},
-        report=put_blob(desk.store, report, name="great-expectations.json"),
-    )
 
 
 def compare(desk: Desk, assessment_id: str, red_line: str) -> RedLineAssessment:

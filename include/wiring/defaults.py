@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,9 @@ TASK_DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=2),
 }
 RECORD_KEY = "record"
+EVALUATION_POOL = os.environ.get("REDLINE_EVALUATION_POOL", "").strip() or "default_pool"
+"""Where evaluations take their turns; one whose deferred tasks count bounds how many run at once
+(docs/evaluations.md)."""
 
 
 class RecordLink(BaseOperatorLink):

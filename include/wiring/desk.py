@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.adapters.evaluation import Jobs
 from include.adapters.ledger import LedgerReader, check_clock, wait_for, write_record
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.rederivation import RuleBook
 from include.adapters.stamp import code_stamp
 from include.adapters.store import Store, open_store
@@ -25,7 +25,7 @@ class Desk:
 
     store: Store
     checkpoints: Path
-    jobs: Jobs
+    jobs: ProcessEvaluator
     clock: Callable[[], datetime]
     notary_seconds: float
     author: str
@@ -42,7 +42,7 @@ class Desk:
         return cls(
             store=open_store(settings.store),
             checkpoints=settings.checkpoints,
-            jobs=Jobs(settings.jobs),
+            jobs=ProcessEvaluator(settings.jobs),
             clock=lambda: datetime.now(UTC),
             notary_seconds=settings.notary_seconds,
             author=author,

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferred
 
 from include.wiring import steps
+from include.wiring.await_job import run_job
 from include.wiring.defaults import RecordLink
+from include.wiring.delivery_trigger import DeliveryTrigger
 from include.wiring.errors import as_airflow
 from include.wiring.settings import Settings
-from include.wiring.triggers import ApprovalsTrigger, EvaluationTrigger
+from include.wiring.triggers import ApprovalsTrigger
+
+if TYPE_CHECKING:
+    from include.adapters.evaluation import JobRequest
+    from include.rsp.results import EvaluationRun
+    from include.wiring.desk import Desk
 
 log = logging.getLogger("redline.operators")
 
 
 class EvaluateOperator(BaseOperator):
-    """Submit one evaluation under its deterministic job name, wait for it, record its results.
+    """Submit one run of the plan under its deterministic job name, wait for it, record its results.
 
-    A retry finds the job by its name. A process that died is started again until its attempts
-    are used up; then the result set says `crashed`, which rules nothing out.
+    A retry finds the job by its name. A process that died is started again until its attempts are
+    used up, and goes on where it stopped; then the result set says `crashed`, which rules nothing
+    out.
     """
 
     template_fields: Sequence[str] = ("assessment_id", "evaluation")
@@ -34,44 +43,95 @@ class EvaluateOperator(BaseOperator):
 
     def execute(self, context: Any) -> str:
         """Submit and wait."""
-        return self._go_on(overdue=False)
+        return self._go_on(context, overdue=False)
 
     def resume(self, context: Any, event: dict[str, Any]) -> str:
-        """The process has ended, or its time is up."""
-        return self._go_on(overdue=event["state"] == "overdue")
+        """The job has ended, or its time is up; what woke the task is looked at again."""
+        return self._go_on(context, overdue=event.get("state") == "overdue")
 
     @as_airflow
-    def _go_on(self, *, overdue: bool) -> str:
-        from include.adapters.evaluation import JobState
+    def _go_on(self, context: Any, *, overdue: bool) -> str:
         from include.rsp.canonical import digest_of
-        from include.wiring import assessment
+        from include.wiring import evaluating
 
         desk = steps.open_desk()
-        request = assessment.job_request(desk, self.assessment_id, self.evaluation)
-        if overdue:
-            log.warning("job %s is over its time limit and is ended", request.job)
-            desk.jobs.cancel(request.job)
-        limits = request.evaluation.inspect
-        known = desk.state.assessments[self.assessment_id].result_sets.get(self.evaluation)
-        state = desk.jobs.state(request.job)
-        may_start = desk.jobs.attempts(request.job) < limits.attempts
-        runs = state is JobState.RUNNING and not overdue
-        if not known and (runs or (state is not JobState.FINISHED and may_start)):
-            desk.jobs.submit(request)
-            log.info("job %s, attempt %s", request.job, desk.jobs.attempts(request.job))
-            self.defer(
-                trigger=EvaluationTrigger(
-                    jobs=str(desk.jobs.folder),
-                    job=request.job,
-                    time_limit=limits.time_limit_seconds,
-                ),
-                method_name="resume",
-            )
-        record = assessment.record_result(desk, self.assessment_id, self.evaluation)
+        counted = evaluating.counted_result(desk, self.assessment_id, self.evaluation)
+        if counted is not None:
+            log.info("%s is counted already", self.evaluation)
+            steps.show(counted)
+            return counted
+        request = evaluating.job_request(desk, self.assessment_id, self.evaluation)
+        if request.evaluation.study is not None:
+            run = self._delivered(desk, request)
+        else:
+            run = run_job(desk, self.assessment_id, request, context, overdue=overdue)
+        record = evaluating.count(desk, self.assessment_id, run)
         log.info("%s: %s in %s attempts", self.evaluation, record.run.status, record.run.attempts)
         digest = digest_of(record)
         steps.show(digest)
         return digest
+
+    def _delivered(self, desk: Desk, request: JobRequest) -> EvaluationRun:
+        """Wait until people have delivered, or it is due; the run that counts."""
+        from include.wiring import delivering
+
+        folder = Settings.from_environment().inbox
+        found = delivering.collect_delivered(desk, self.assessment_id, request, folder=folder)
+        if not isinstance(found, delivering.Waiting):
+            return found
+        raise TaskDeferred(
+            trigger=DeliveryTrigger(
+                folder=found.folder,
+                until=found.until,
+                job=str(desk.jobs.folder / request.job),
+                seen=found.seen,
+            ),
+            method_name="resume",
+        )
+
+
+class ValidateOperator(BaseOperator):
+    """Hold the results against their expectations, and run again once what is not valid, if the
+    suite allows that; the red lines that can now be compared.
+
+    It waits for the second run as `EvaluateOperator` does for the first, one run after the other.
+    """
+
+    template_fields: Sequence[str] = ("assessment_id",)
+    operator_extra_links = (RecordLink(),)
+
+    def __init__(self, *, assessment_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.assessment_id = assessment_id
+
+    def execute(self, context: Any) -> list[str]:
+        """Validate what was counted."""
+        return self._go_on(context, overdue=False)
+
+    def resume(self, context: Any, event: dict[str, Any]) -> list[str]:
+        """A second run has ended, or its time is up."""
+        return self._go_on(context, overdue=event.get("state") == "overdue")
+
+    @as_airflow
+    def _go_on(self, context: Any, *, overdue: bool) -> list[str]:
+        from include.rsp.canonical import digest_of
+        from include.wiring import evaluating, validating
+
+        desk, key = steps.open_desk(), self.assessment_id
+        desk.state.occasion(key)
+        if desk.state.assessments[key].validation is None:
+            results = validating.look(desk, key)
+            again = validating.to_run_again(desk, key, results)
+            for name, first in again.items():
+                request = evaluating.job_request(desk, key, name, again=True)
+                run = run_job(desk, key, request, context, overdue=overdue)
+                overdue = False  # it was the first of them that was waited for
+                problems = results[name].problems
+                evaluating.count(desk, key, run, replaces=first, problems=problems)
+            validating.validate(desk, key, None if again else results)
+        steps.show(digest_of(validating.validate(desk, key)))
+        rules = desk.rulebook.of_assessment(desk.state, key)
+        return [line.id for line in rules.policy.red_lines]
 
 
 class WaitForApprovals(BaseOperator):

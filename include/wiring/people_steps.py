@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from include.rsp.human_tasks import DELETION, DETERMINATION, OPINION, RECEIPT, task_for
 from include.rsp.vocabulary import ResponseKind, Scope
@@ -213,3 +213,36 @@ def nothing_goes_on(packet: str) -> str:
     log.warning("Nothing goes on by this packet: what is held stays held (see close_packet).")
     show(packet)
     return packet
+
+
+@as_airflow
+def draw_transcripts(assessment_id: str) -> list[dict[str, str]]:
+    """Ask for the transcripts that have to be read; one question for each run that is open."""
+    from include.wiring import reviewing
+
+    desk = open_desk()
+    opened = reviewing.open_reviews(desk, assessment_id)
+    for one in opened:
+        log.info("%s: transcripts to be reviewed: %s", one.run, one.request)
+    if not opened:
+        raise AirflowSkipException("No transcripts have to be read, or all of them were.")
+    show(opened[0].request)
+    return [{"about": one.request, "evaluation": one.run} for one in opened]
+
+
+@as_airflow
+def count_reviews(assessment_id: str, answers: Sequence[Mapping[str, Any] | None]) -> None:
+    """Let the notary check what the reviewers answered; what nobody read rules nothing out."""
+    from include.wiring import reviewing
+
+    desk, instance = open_desk(), get_current_context()["ti"]
+    given = {
+        str(one["about"]): reviewing.answered_from(
+            one, dag_id=instance.dag_id, dag_run_id=instance.run_id
+        )
+        for one in answers
+        if one and one.get("responded_by_user")
+    }
+    for run, said in reviewing.count_answers(desk, assessment_id, given).items():
+        log.info("%s: %s", run, said)
+    show(desk.state.assessments[assessment_id].validation or "")

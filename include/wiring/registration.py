@@ -11,13 +11,16 @@ from datetime import timedelta
 
 from include.adapters.checkpoint_files import Published, find, published, read_checked
 from include.adapters.store import put_blob
+from include.adapters.waiting_job import waited_until
 from include.rsp import records as r
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.errors import DomainError, Refused
 from include.rsp.occasion import assessment_id, due_occasion
+from include.rsp.reviews import is_being_read
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import OccasionKind, Outcome
+from include.wiring import evaluating
 from include.wiring.desk import Desk
 
 log = logging.getLogger("redline.registration")
@@ -154,8 +157,23 @@ def standing_still(desk: Desk, rules: Rules) -> list[str]:
     return [
         key
         for key, one in state.assessments.items()
-        if one.last_progress is not None and one.last_progress < limit and _owes(state, key)
+        if one.last_progress is not None
+        and one.last_progress < limit
+        and _owes(state, key)
+        and not is_being_read(state, key, at=desk.now())
+        and not is_waited_for(desk, key)
     ]
+
+
+def is_waited_for(desk: Desk, assessment_id: str) -> bool:
+    """Whether a task waits for one of the assessment's evaluations now."""
+    one = desk.state.assessments[assessment_id]
+    if one.plan is None or one.validation is not None:
+        return False
+    plan = desk.state.expect(one.plan, r.Plan)
+    jobs = [evaluating.job_name(desk, assessment_id, run.name, again=again)
+            for run in plan.runs for again in (False, True)]  # fmt: skip
+    return any(waited_until(desk.jobs.folder / job) > desk.now().timestamp() for job in jobs)
 
 
 def _owes(state: LedgerState, key: str) -> bool:

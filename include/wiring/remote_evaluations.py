@@ -45,7 +45,7 @@ def open_service(connection_id: str) -> RemoteService:
         InvalidDocument: it is of another type, or its extra `redline` does not read.
         TransportError: it could not be read.
     """
-    connection = _connection(connection_id)
+    connection = read_connection(connection_id)
     kind, extra = str(connection.conn_type), connection.extra_dejson.get("redline")
     if not isinstance(extra, Mapping):
         raise InvalidDocument(
@@ -69,8 +69,8 @@ def plan(service: RemoteService, request: JobRequest, *, assessment: str) -> Rem
         service.place,
         assessment=assessment,
         evaluation=request.evaluation.id,
-        timeout_seconds=request.evaluation.inspect.time_limit_seconds,
-        attempts=request.evaluation.inspect.attempts,
+        timeout_seconds=request.task.time_limit_seconds,
+        attempts=request.task.attempts,
     )
 
 
@@ -156,7 +156,12 @@ def cancel(service: RemoteService, remote: RemoteJob, *, reason: str) -> None:
     service.cancel(remote, reason=reason)
 
 
-def _connection(connection_id: str) -> Any:
+def read_connection(connection_id: str) -> Any:
+    """The Airflow connection of that name.
+
+    Raises:
+        InvalidDocument: there is none.
+    """
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:

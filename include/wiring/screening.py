@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.adapters import rederivation
 from include.rsp import records as r
 from include.rsp.comparison import is_notable
+from include.rsp.evaluation_plan import first_runs
 from include.rsp.standing import StandingRequirement, standing_requirements
 from include.wiring.desk import Desk
 
@@ -30,6 +31,7 @@ def answer_preliminary(desk: Desk, assessment_id: str) -> r.Preliminary:
         plan = state.expect(desk.plan_of(assessment_id).record, r.Plan)
         grounds = rederivation.derive_grounds(desk.store, state, rules, assessment_id, at=at)
         further = rules.suite.evaluations if is_notable(grounds) else []
+        _, checkpoint = state.checkpoint_of(assessment_id)
         record = r.Preliminary(
             at=at,
             by=desk.author,
@@ -38,7 +40,11 @@ def answer_preliminary(desk: Desk, assessment_id: str) -> r.Preliminary:
             plan=desk.plan_of(assessment_id),
             notably_more_capable=is_notable(grounds),
             grounds=grounds,
-            evaluations=[one.id for one in further if one.id not in plan.evaluations],
+            evaluations=[
+                one.name
+                for one in first_runs(further, checkpoint.variants)
+                if one.name not in plan.evaluations
+            ],
         )
         known = desk.submit_counted(record, lambda now: now.assessments[assessment_id].preliminary)
     return desk.state.expect(known, r.Preliminary)

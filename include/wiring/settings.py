@@ -18,14 +18,20 @@ class Settings:
     jobs: Path
     proposals: Path
     public: Path
+    inbox: Path
+    evaluations: str
     notary_seconds: float
 
     @classmethod
     def from_environment(cls) -> Settings:
         """Read REDLINE_STORE, REDLINE_CHECKPOINTS, REDLINE_JOBS and REDLINE_NOTARY_SECONDS.
 
-        REDLINE_PROPOSALS (where proposed policies land) and REDLINE_PUBLIC (where adopted ones are
-        published) are folders beside the checkpoints unless they are set.
+        REDLINE_PROPOSALS (where proposed policies land), REDLINE_PUBLIC (where adopted ones are
+        published) and REDLINE_INBOX (where results are delivered) are folders beside the
+        checkpoints unless they are set.
+
+        REDLINE_EVALUATIONS names the Airflow connection of the service on which evaluations run
+        (docs/evaluators-remote.md); not set: they are processes of this machine.
 
         Raises:
             InvalidDocument: one that has no default is not set.
@@ -38,6 +44,8 @@ class Settings:
             jobs=Path(_required("REDLINE_JOBS")),
             proposals=_beside(checkpoints, "REDLINE_PROPOSALS", "proposals"),
             public=_beside(checkpoints, "REDLINE_PUBLIC", "public"),
+            inbox=_beside(checkpoints, "REDLINE_INBOX", "inbox"),
+            evaluations=os.environ.get("REDLINE_EVALUATIONS", "").strip(),
             notary_seconds=float(os.environ.get("REDLINE_NOTARY_SECONDS", "30")),
         )
 

@@ -51,6 +51,7 @@ class Answered:
     answered_at: datetime
     options: list[str]
     params: Mapping[str, Any]
+    map_index: int = -1
 
 
 def rules_of(desk: Desk, verdict: Digest) -> Rules:
@@ -122,6 +123,7 @@ def record_answer(
         said = r.AirflowAnswer(
             dag_id=given.dag_id, dag_run_id=given.dag_run_id, task_id=given.task_id,
             user=given.user, options=given.options, params=dict(given.params),
+            map_index=given.map_index,
         )  # fmt: skip
         record = answers.attested_record(
             desk.state.trust, kind, about, office, said,

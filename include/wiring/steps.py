@@ -121,15 +121,13 @@ def preliminary(assessment_id: str) -> list[str]:
 
 
 @as_airflow
-def validate(assessment_id: str) -> list[str]:
-    """Hold the results against their expectations; the red lines that can now be compared."""
-    from include.rsp.canonical import digest_of
-    from include.wiring import assessment
+def follow_triggers(assessment_id: str) -> list[str]:
+    """The evaluations that waited for a trigger which is not shown to be below."""
+    from include.wiring import evaluating
 
-    desk = open_desk()
-    show(digest_of(assessment.validate(desk, assessment_id)))
-    rules = desk.rulebook.of_assessment(desk.state, assessment_id)
-    return [line.id for line in rules.policy.red_lines]
+    names = evaluating.triggered(open_desk(), assessment_id)
+    log.info("to be run because a trigger is not below: %s", ", ".join(names) or "none")
+    return names
 
 
 @as_airflow

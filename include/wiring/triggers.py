@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from include.adapters.rederivation import RuleBook
 
 LOOK_SECONDS = 0.3
+SAY_SECONDS = 10.0
+"""At most so often a running evaluation says in its task's log how far it is."""
 
 
 class FolderTrigger(BaseEventTrigger):
@@ -97,18 +99,28 @@ class EvaluationTrigger(BaseTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look at the job's folder until it does not run."""
-        from include.adapters.evaluation import Jobs, JobState
+        """Look at the job's folder until it does not run; say in the task's log how far it is."""
+        from include.adapters.evaluation import JobState
+        from include.adapters.process_evaluator import ProcessEvaluator
+        from include.adapters.waiting_job import GOOD_FOR_SECONDS, RENEW_SECONDS, say_waited
 
-        jobs = Jobs(Path(self.jobs))
+        jobs, said_at, said, renewed = ProcessEvaluator(Path(self.jobs)), 0.0, "", 0.0
         while True:
-            state = await asyncio.to_thread(jobs.state, self.job)
-            if state is not JobState.RUNNING:
-                yield TriggerEvent({"state": state.value})
+            if time.time() - renewed >= RENEW_SECONDS:
+                renewed = time.time()
+                folder = jobs.folder / self.job
+                await asyncio.to_thread(say_waited, folder, renewed + GOOD_FOR_SECONDS)
+            status = await asyncio.to_thread(jobs.poll, self.job)
+            if status.state is not JobState.RUNNING:
+                yield TriggerEvent({"state": status.state.value})
                 return
-            if jobs.seconds_running(self.job) > self.time_limit:
+            if status.seconds > self.time_limit:
                 yield TriggerEvent({"state": "overdue"})
                 return
+            words = status.progress.in_words() if status.progress else "pre-flight"
+            if words != said and time.monotonic() - said_at >= SAY_SECONDS:
+                self.log.info("job %s: %s", self.job, words)
+                said, said_at = words, time.monotonic()
             await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -82,7 +82,7 @@ def bag() -> Any:
 @pytest.fixture
 def looping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopingWorld]:
     """A world with a looping notary, to which the tasks of this process are pointed."""
-    yield from _pointed_to(LoopingWorld(tmp_path), tmp_path, monkeypatch)
+    yield from pointed_to(LoopingWorld(tmp_path), tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def looping_with_preliminary(
         "policy": changed(POLICY_BYTES, with_preliminary),
         "suite": changed(SUITE_BYTES, with_a_screening_test),
     }
-    yield from _pointed_to(LoopingWorld(tmp_path, **rules), tmp_path, monkeypatch)
+    yield from pointed_to(LoopingWorld(tmp_path, **rules), tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -106,12 +106,13 @@ def looping_impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         plain["hold"]["escalation"] = [{"after_seconds": 1, "to": ["rso"]}]
 
     rules = {"policy": changed(POLICY_BYTES, soon)}
-    yield from _pointed_to(LoopingWorld(tmp_path, **rules), tmp_path, monkeypatch)
+    yield from pointed_to(LoopingWorld(tmp_path, **rules), tmp_path, monkeypatch)
 
 
-def _pointed_to(
+def pointed_to(
     world: LoopingWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LoopingWorld]:
+    """The world, with the tasks of this process pointed to it."""
     monkeypatch.setenv("REDLINE_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("REDLINE_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv("REDLINE_JOBS", str(tmp_path / "jobs"))

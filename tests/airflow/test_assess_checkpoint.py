@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -25,17 +26,28 @@ def acknowledging_trainer(world: LoopingWorld) -> None:
 
 
 def assess(
-    bag: Any, world: LoopingWorld, right: dict[str, int], *, pauses: bool = True, **changes: Any
+    bag: Any,
+    world: LoopingWorld,
+    right: dict[str, int],
+    *,
+    pauses: bool = True,
+    variants: Sequence[str] = ("final",),
+    finished: Callable[[str], None] = lambda _: None,
+    **changes: Any,
 ) -> Any:
-    """Run `assess_checkpoint` for a checkpoint whose evaluation jobs end as given."""
+    """Run `assess_checkpoint` for a checkpoint whose evaluation jobs end as given.
+
+    `finished` is called with the assessment's key once they have, before the DAG runs.
+    """
     from include.rsp.vocabulary import OccasionKind
     from include.wiring import registration
 
     world.gate()
-    world.publish(1.5)
+    world.publish(1.5, variants=variants)
     checkpoint = registration.register_by_name(world.desk, RUN, "x1.5")
     key = registration.raise_occasion(world.desk, RUN, checkpoint, OccasionKind.OFFICER, "a test")
     world.finish_jobs(key, right, **changes)
+    finished(key)
     if pauses:
         threading.Thread(target=acknowledging_trainer, args=(world,), daemon=True).start()
     return run_of(bag, run_id=RUN, checkpoint_id="x1.5", reason="a test")
@@ -177,7 +189,7 @@ def test_a_preliminary_assessment_ends_early_or_goes_on_in_full(
     assert run.state == "success"
     found = states(run)
     assert (found["evaluate"], found["preliminary"]) == ("skipped", "success")
-    assert found["evaluate_further"] == further
+    assert found["evaluate_rest"] == further
     assert found["continue"] == "success"
     *_, verdict = world.of_kind(r.Verdict)
     assert (verdict.inherits is not None) == (further == "skipped")
@@ -187,9 +199,9 @@ def test_a_preliminary_assessment_ends_early_or_goes_on_in_full(
 def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
     bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.adapters.evaluation import Jobs
+    from include.adapters import process_evaluator
 
-    monkeypatch.setattr(Jobs, "attempts", lambda *_: 3)
+    monkeypatch.setattr(process_evaluator, "_size", lambda _: 3)
     with People(looping, **AGREED).answering():
         run = assess(bag, looping, {"maximum": 10, "copying": 100})
     assert states(run)["evaluate"] == "success"
@@ -199,7 +211,7 @@ def test_an_evaluation_that_crashed_is_inconclusive_and_pauses(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"elicitation": {"variant": "final"}}, "quarantined"),
+        ({"elicitation": {"variant": "final"}}, "manifest lacks"),
         ({"positive_control": None}, None),
     ],
 )
@@ -241,6 +253,7 @@ def test_a_run_for_nothing_is_refused_by_its_first_task(
     run = run_of(bag, **conf)
     assert run.state == "failed"
     found = states(run)
-    assert {name for name, state in found.items() if state == "failed"} == {"plan", "validate"}
+    failed = {name for name, state in found.items() if state == "failed"}
+    assert failed == {"plan", "follow_triggers", "validate"}
     assert set(found.values()) == {"failed", "upstream_failed"}
     assert "plan" not in looping.kinds()

@@ -24,7 +24,8 @@ from airflow.sdk.exceptions import TaskDeferred
 from botocore.loaders import JSONFileLoader
 from kubernetes_asyncio.client import ApiException
 
-from include.adapters.evaluation import JobRequest, Jobs, JobState
+from include.adapters.evaluation import JobRequest, JobState
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.remote_job import RemoteJob, mark_submitted, stage_request, submitted
 from include.adapters.store import DirectoryStore
 from include.rsp.errors import InvalidDocument, Refused, TransportError
@@ -299,7 +300,7 @@ def test_a_job_is_started_awaited_and_brought_back(world: World) -> None:
     assert fire(waiting)["status"] == "success"
     assert seen(go_on(world)).state is JobState.FINISHED
     (world.tmp_path / "store").mkdir()
-    result = Jobs(world.tmp_path / "jobs").collect(
+    result = ProcessEvaluator(world.tmp_path / "jobs").collect(
         make_request(), DirectoryStore(world.tmp_path / "store"), at=START
     )
     assert result.status is ResultStatus.COMPLETE

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.rsp.decision import Decision, decide
+from include.rsp.elicitation import Elicitation
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.results import Sample
@@ -49,12 +50,13 @@ def methods(plain: dict[str, Any]) -> None:
     plain["evaluations"] = [
         one | {"id": "exact", "red_line": "before"},
         one | {"id": "clustered", "red_line": "first", "method": "cluster_wilson@1"},
-        one | {"id": "tries", "red_line": "first", "method": "pass_at_k@1", "k": 1},
+        one | {"id": "tries", "red_line": "first", "method": "pass_at_k@1", "k": 1,
+               "dataset_samples": N // 2, "inspect": one["inspect"] | {"epochs": 2}},
         one | {"id": "best", "red_line": "second", "method": "best_of@1"},
         one | {"id": "hint", "red_line": "first", "role": "rule_in", "load_bearing": False},
         one | {"id": "other", "red_line": "second", "load_bearing": False},
         one | {"id": "warning", "red_line": "first", "role": "trigger", "load_bearing": False},
-    ]
+    ]  # fmt: skip
 
 
 POLICY, SUITE = toy_policy(ladder), toy_suite(methods)
@@ -142,7 +144,7 @@ def damaged(one: Evidence, how: int, where: int) -> Evidence | None:
         replace(one, run=one.run.model_copy(update={"status": ResultStatus.CRASHED})),
         replace(one, run=one.run.model_copy(update={"checkpoint": "sha256:" + "9" * 64})),
         replace(one, run=one.run.model_copy(update={"finished_at": START - timedelta(days=400)})),
-        replace(one, run=one.run.model_copy(update={"elicitation": {}})),
+        replace(one, run=one.run.model_copy(update={"elicitation": Elicitation()})),
         replace(one, run=one.run.model_copy(update={"positive_control": None})),
     ]
     return ways[how % len(ways)]

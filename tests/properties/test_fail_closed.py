@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from include.rsp.decision import Decision, decide
+from include.rsp.elicitation import Elicitation
 from include.rsp.finding import Evidence
 from include.rsp.results import ControlResult, Sample
 from include.rsp.statistics import METHODS, NotApplicable, estimate
@@ -59,7 +60,7 @@ faults = st.sampled_from(
         lambda one: with_run(one, evaluation_version="0"),
         lambda one: with_run(one, finished_at=AT + timedelta(days=9)),
         lambda one: with_run(one, started_at=START - timedelta(days=9)),
-        lambda one: with_run(one, elicitation={}),
+        lambda one: with_run(one, elicitation=Elicitation()),
         lambda one: with_run(one, positive_control=None),
         lambda one: with_run(one, positive_control=LOW),
         lambda one: with_run(one, null_control=HIGH),

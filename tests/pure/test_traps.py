@@ -18,7 +18,7 @@ from include.rsp.policy_parts import Standard
 from include.rsp.safeguards import judge_standard
 from include.rsp.statistics import NotApplicable, estimate
 from include.rsp.vocabulary import Outcome, RedLineStatus
-from include.wiring import assessment, registration
+from include.wiring import assessment, evaluating, registration
 from include.wiring.settings import Settings
 from tests.support.factories import (
     CHECKPOINT,
@@ -100,7 +100,7 @@ def test_a_retried_run_never_reads_the_latest_of_another_run(world: World) -> No
         "again",
     )
     assessment.plan(world.desk, second)
-    jobs = {assessment.job_request(world.desk, key, "maximum").job for key in (first, second)}
+    jobs = {evaluating.job_request(world.desk, key, "maximum").job for key in (first, second)}
     assert len(jobs) == 2
     assert world.state.assessments[second].result_sets == {}
 

@@ -16,11 +16,12 @@ from include.rsp.checkpoint import CheckpointManifest
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import Standard
-from include.rsp.results import ControlResult, EvaluationRun, Sample
+from include.rsp.results import EvaluationRun, Sample
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.statistics import Observations
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.vocabulary import ResultStatus
+from tests.support.fitting import elicited, fit
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 CHECKPOINT = "sha256:" + "c" * 64
@@ -162,12 +163,8 @@ def make_run(evaluation: Evaluation, /, **changes: Any) -> EvaluationRun:
         "started_at": START + timedelta(minutes=1),
         "finished_at": START + timedelta(minutes=2),
         "attempts": 1,
-        "elicitation": dict.fromkeys(evaluation.elicitation_required, "as planned"),
-        "environment": {"python": "3.11"},
-        "positive_control": ControlResult(
-            model=evaluation.positive_control.model, samples=20, score=1.0
-        ),
-        "null_control": ControlResult(model=evaluation.null_control.model, samples=20, score=0.0),
+        "elicitation": elicited(evaluation),
+        **dict(fit(evaluation)),
         "samples": None,
         "log": None,
     }

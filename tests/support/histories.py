@@ -18,8 +18,8 @@ from pydantic import BaseModel
 
 from client.envelopes import Sealer
 from include.adapters import answers, bootstrap
-from include.adapters.evaluation import Jobs
 from include.adapters.ledger import LedgerReader, write_record
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.rederivation import RuleBook
 from include.adapters.signing import KeyFile
 from include.adapters.stamp import code_stamp
@@ -129,7 +129,7 @@ class History(World):
         self.desk = Desk(
             store=self.store,
             checkpoints=root / "checkpoints",
-            jobs=Jobs(root / "jobs"),
+            jobs=ProcessEvaluator(root / "jobs"),
             clock=lambda: self.now,
             notary_seconds=0.0,
             author="test",

@@ -11,10 +11,12 @@ from include.adapters.job_entry import run
 from include.adapters.remote_job import RemoteJob
 from include.rsp.canonical import canonical_bytes, iso
 from include.rsp.results import ControlResult
-from tests.support.factories import ADDITION, CHECKPOINT, START, toy_suite
+from tests.support.eval_logs import eval_log
+from tests.support.factories import ADDITION, CHECKPOINT, START, make_samples, toy_suite
 
 IMAGE = "registry.example/redline/evaluation@sha256:" + "a" * 64
 JOB = f"{ADDITION}-0123456789ab"
+LOG = eval_log(make_samples(5), model="toylab/checkpoint")
 
 
 def make_request(job: str = JOB) -> JobRequest:
@@ -22,6 +24,7 @@ def make_request(job: str = JOB) -> JobRequest:
     (rule,) = [one for one in toy_suite().evaluations if one.id == ADDITION]
     return JobRequest(
         job=job,
+        run=ADDITION,
         evaluation=rule,
         checkpoint=CHECKPOINT,
         variant="final",
@@ -35,13 +38,16 @@ def make_outcome(**changes: Any) -> JobOutcome:
     control = ControlResult(model="a-model", samples=20, score=1.0)
     return JobOutcome.model_validate(
         {
+            "status": "complete",
+            "problem": None,
             "started_at": iso(START),
             "finished_at": iso(START),
             "elicitation": {"scaffold": "as planned"},
-            "environment": {"python": "3.11"},
-            "positive_control": control,
-            "null_control": control,
-            "samples": "samples.json",
+            "conditions": {
+                "environment": {"python": "3.11"},
+                "positive_control": control,
+                "null_control": control,
+            },
             "log": "log.eval",
         }
         | changes
@@ -61,7 +67,7 @@ def evaluation_that(
         "pathlib.Path('logs').mkdir(exist_ok=True)",
         does,
         "pathlib.Path('samples.json').write_text('{}')",
-        "pathlib.Path('log.eval').write_bytes(b'an inspect log')",
+        f"pathlib.Path('log.eval').write_bytes({LOG!r})",
         f"pathlib.Path('outcome.json').write_bytes({canonical_bytes(outcome or make_outcome())!r})",
     ]
     script = tmp_path / f"evaluation-{len(list(tmp_path.glob('evaluation-*')))}.py"

@@ -6,7 +6,7 @@ The evaluation jobs are replaced by finished ones whose files a test writes (`fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,9 +18,10 @@ from client.gate import TrainingGate
 from client.publish import Declared, publish
 from include.adapters import bootstrap
 from include.adapters import ledger as ledger_module
-from include.adapters.evaluation import JobOutcome, Jobs
+from include.adapters.evaluation import JobOutcome
 from include.adapters.ledger import LedgerReader
 from include.adapters.policy_files import read_policy
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.proposal_files import ProposalFile, ProposedFiles
 from include.adapters.signing import KeyFile
 from include.adapters.store import DirectoryStore, Store, put_blob
@@ -31,11 +32,13 @@ from include.rsp.adoption_records import ApprovalPart
 from include.rsp.approvals import wanted
 from include.rsp.canonical import canonical_bytes, iso
 from include.rsp.reading import parse_record
-from include.rsp.results import ControlResult, SampleTable
+from include.rsp.results import Conditions, SampleTable
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.state import LedgerState
-from include.wiring import adopting, assessment, registration, screening
+from include.rsp.vocabulary import ResultStatus
+from include.wiring import adopting, assessment, evaluating, registration, screening
 from include.wiring.desk import Desk
+from tests.support.eval_logs import eval_log
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -44,6 +47,7 @@ from tests.support.factories import (
     X,
     make_samples,
 )
+from tests.support.fitting import elicited, fit
 
 RUN = "run-1"
 OFFICE_USERS = {"rso": "rso", "ceo": "ceo", "second-line": "secondline", "board": "board"}
@@ -87,7 +91,7 @@ class World:
         self.desk = Desk(
             store=self.store,
             checkpoints=self.root / "checkpoints",
-            jobs=Jobs(self.root / "jobs"),
+            jobs=ProcessEvaluator(self.root / "jobs"),
             clock=lambda: self.now,
             notary_seconds=5,
             author="test",
@@ -133,7 +137,14 @@ class World:
         self.notary.step()
         return gate
 
-    def publish(self, multiple: float, *, run_id: str = RUN, weights: bytes = b"abc") -> Path:
+    def publish(
+        self,
+        multiple: float,
+        *,
+        run_id: str = RUN,
+        weights: bytes = b"abc",
+        variants: Sequence[str] = ("final",),
+    ) -> Path:
         """A checkpoint in the folder, as a trainer publishes it."""
         folder = self.root / "checkpoints" / run_id / f"x{multiple:g}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +158,7 @@ class World:
             algorithmic_efficiency=1.0,
             created_at=self.now,
         )
-        publish(folder, declared, ["weights.npz"], variants={"final": "weights.npz"})
+        publish(folder, declared, ["weights.npz"], variants=dict.fromkeys(variants, "weights.npz"))
         return folder
 
     def due(self) -> str:
@@ -156,28 +167,41 @@ class World:
         (key,) = registration.raise_due_occasions(self.desk)
         return key
 
-    def finish_jobs(self, key: str, right: dict[str, int], **changes: Any) -> None:
-        """Write the outcome of every evaluation's job, as its process would have."""
-        rules = self.desk.rulebook.of_assessment(self.state, key)
-        assessment.plan(self.desk, key)
-        for name in [one.id for one in rules.suite.evaluations if one.id in right]:
-            request = assessment.job_request(self.desk, key, name)
+    def finish_jobs(
+        self,
+        key: str,
+        right: dict[str, int],
+        *,
+        errors: int = 0,
+        again: bool = False,
+        **changes: Any,
+    ) -> None:
+        """Write the outcome of every evaluation's job, as its process would have.
+
+        Args:
+            right: by evaluation, samples that it got right.
+            errors: samples of each that ended in an error.
+            again: the second job of each, after invalid results.
+            changes: fields of the outcome or of its conditions.
+        """
+        planned = assessment.plan(self.desk, key).runs
+        conditions = {one: changes.pop(one) for one in Conditions.model_fields if one in changes}
+        for run in [one for one in planned if one.evaluation in right]:
+            request = evaluating.job_request(self.desk, key, run.name, again=again)
             folder = self.desk.jobs.folder / request.job
             folder.mkdir(parents=True, exist_ok=True)
-            samples = make_samples(right[name], request.evaluation.dataset_samples)
-            (folder / "samples.json").write_bytes(canonical_bytes(SampleTable(samples=samples)))
-            (folder / "log.eval").write_bytes(b"an inspect log")
             rule = request.evaluation
+            samples = make_samples(right[rule.id], rule.dataset_samples, errors=errors)
+            (folder / "log.eval").write_bytes(
+                eval_log(samples, model="toylab/checkpoint", at=iso(self.now))
+            )
             plain = {
+                "status": ResultStatus.COMPLETE,
+                "problem": None,
                 "started_at": iso(self.now),
                 "finished_at": iso(self.now),
-                "elicitation": dict.fromkeys(rule.elicitation_required, "as planned"),
-                "environment": {"python": "3.11"},
-                "positive_control": ControlResult(
-                    model=rule.positive_control.model, samples=20, score=1.0
-                ),
-                "null_control": ControlResult(model=rule.null_control.model, samples=20, score=0.0),
-                "samples": "samples.json",
+                "elicitation": elicited(rule),
+                "conditions": dict(fit(rule)) | conditions,
                 "log": "log.eval",
             } | changes
             outcome = JobOutcome.model_validate(plain)
@@ -188,10 +212,10 @@ class World:
         self.finish_jobs(key, {ADDITION: addition, "maximum": maximum, "copying": 100}, **changes)
         assessment.pre_flight(self.desk, key)
         for name in assessment.plan(self.desk, key).evaluations:
-            assessment.record_result(self.desk, key, name)
+            evaluating.record_result(self.desk, key, name)
         if screening.is_preliminary(self.desk, key):
             for name in screening.answer_preliminary(self.desk, key).evaluations:
-                assessment.record_result(self.desk, key, name)
+                evaluating.record_result(self.desk, key, name)
         self.validate(key)
 
     def validate(self, key: str, *, valid: bool = True) -> None:

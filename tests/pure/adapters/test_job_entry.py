@@ -95,7 +95,7 @@ def test_a_job_that_has_its_outcome_runs_nothing_again(remote: RemoteJob, tmp_pa
 
 def test_a_second_run_is_kept_beside_and_changes_nothing(remote: RemoteJob, tmp_path: Path) -> None:
     """The other run finishes while this one is under way."""
-    other = evaluation_that(tmp_path, outcome=make_outcome(environment={"run": "other"}))
+    other = evaluation_that(tmp_path, outcome=make_outcome(problem="other"))
     nested = (
         "import subprocess; subprocess.run("
         f"[{sys.executable!r}, '-c', 'import sys; sys.path.insert(0, sys.argv[1]); "
@@ -104,11 +104,11 @@ def test_a_second_run_is_kept_beside_and_changes_nothing(remote: RemoteJob, tmp_
         f"{str(ROOT)!r}, {json.dumps(remote.environment)!r}, {json.dumps(other)!r}], check=True, "
         f"env={dict(os.environ)!r})"
     )
-    mine = evaluation_that(tmp_path, nested, outcome=make_outcome(environment={"run": "mine"}))
+    mine = evaluation_that(tmp_path, nested, outcome=make_outcome(problem="mine"))
     assert run_container(remote, mine) == 0
     counted = read_outcome(remote)
     assert counted is not None
-    assert counted.environment == {"run": "other"}
+    assert counted.problem == "other"
     kept = open_store(remote.output_uri).get("again-1/outcome.json")
     assert kept is not None
     assert Delivery.model_validate_json(kept).attempt == 1

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.adapters.evaluation import Jobs, JobState
+from include.adapters.evaluation import JobState
+from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.remote_job import (
     RemoteJob,
     count_attempts,
@@ -162,14 +163,14 @@ def test_the_first_job_that_is_written_down_counts(tmp_path: Path) -> None:
 def test_fetched_results_are_a_local_jobs_folder(tmp_path: Path) -> None:
     remote = planned(tmp_path)
     request = make_request()
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = ProcessEvaluator(tmp_path / "jobs")
     folder = jobs.folder / request.job
     stage_request(remote, request)
     assert fetch_results(remote, folder) is False
-    assert jobs.state(request.job) is JobState.ABSENT
+    assert jobs.poll(request.job).state is JobState.ABSENT
     assert run_container(remote, evaluation_that(tmp_path)) == 0
     assert fetch_results(remote, folder) is True
-    assert jobs.state(request.job) is JobState.FINISHED
+    assert jobs.poll(request.job).state is JobState.FINISHED
     (tmp_path / "store").mkdir()
     result = jobs.collect(request, DirectoryStore(tmp_path / "store"), at=START)
     assert result.status is ResultStatus.COMPLETE

@@ -26,6 +26,7 @@ from tests.support.factories import (
     with_preliminary,
 )
 from tests.support.people import determine, packet_on, permit_on, say, sign_all
+from tests.support.reviewing import asked, evaluated, read, with_review
 from tests.support.world import World
 
 
@@ -37,10 +38,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World(
         tmp_path_factory.mktemp("story"),
         policy=changed(POLICY_BYTES, with_preliminary, with_deletion),
-        suite=changed(SUITE_BYTES, with_a_screening_test),
+        suite=changed(SUITE_BYTES, with_a_screening_test, with_review(2)),
     )
     gate = world.gate()
-    world.assess(1)
+    key = evaluated(world)
+    read(world, asked(world, key, "copying"), invalid=["1: the sandbox was down"])
+    assessment.reach_verdict(world.desk, key)
     assessment.request_permit(world.desk, next(iter(world.state.assessments)))
     verdict = world.assess(4, addition=190)
     hold = gate.may_continue(X).hold

@@ -76,7 +76,7 @@ YAML_CASES = [
     ("another document", "policy check suite.yaml", ("suite.yaml", "note:", "note:"),
      "evaluations: got a suite", "expected a policy"),
     ("contradictory limits", BOTH, ("suite.yaml", "rule_in: 0.5, buffer: 0.05", "rule_in: 0.4, "
-     "buffer: 0.05"), "line 46, evaluations.1.limits.rule_in: rule_in 0.4 is below", "got '0.4'"),
+     "buffer: 0.05"), "line 52, evaluations.1.limits.rule_in: rule_in 0.4 is below", "got '0.4'"),
     ("a buffer over everything", DECIDE, ("suite.yaml", "buffer: 0.1}", "buffer: 0.5}"),
      "line 31, evaluations.0.limits.buffer:", "expected a buffer under 0.5"),
     ("a wrong unit", BOTH, ("suite.yaml", "unit: fraction", "unit: percent"),

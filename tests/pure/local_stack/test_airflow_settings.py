@@ -17,6 +17,7 @@ from include.local_stack.auth import Auth
 from include.local_stack.credentials import USERS, AirflowSecrets
 from include.local_stack.errors import UnsafeSetting
 from include.local_stack.layout import Layout
+from tests.support.long_evaluations import SHORT_LIMITS
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - the address that must not be there
 SECRETS = AirflowSecrets(jwt_secret="j" * 64, api_secret_key="a" * 32, fernet_key="f" * 44)
@@ -45,11 +46,11 @@ def test_every_option_exists_in_airflow_and_is_not_deprecated(layout: Layout) ->
     known = airflow_options()
     used = [
         tuple(name.removeprefix("AIRFLOW__").lower().split("__", 1))
-        for name in airflow_environment(layout, secrets=SECRETS)
+        for name in airflow_environment(layout, secrets=SECRETS, extra=SHORT_LIMITS)
         if name.startswith("AIRFLOW__")
     ]
 
-    assert len(used) > 25
+    assert len(used) > 35
     assert [option for option in used if option not in known] == []
     assert [option for option in used if known[option].get("version_deprecated")] == []
 

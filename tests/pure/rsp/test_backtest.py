@@ -28,6 +28,7 @@ def past(evidence: dict[str, Evidence], number: int = 0) -> PastDecision:
         verdict=f"sha256:{number:064d}",
         decision=decide(POLICY, SUITE, evidence, **TIMES),
         evidence=evidence,
+        variants=["final"],
         **TIMES,
     )
 

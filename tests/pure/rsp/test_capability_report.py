@@ -225,13 +225,15 @@ def test_going_below_and_the_responses_are_offered_with_what_follows(tmp_path: P
 
 
 def test_gaps_of_the_elicitation_and_what_nobody_knows(world: World) -> None:
-    done = {"variant": "final", "decoding": "greedy"}
+    done = {"variant": "final", "other": {"decoding": "greedy"}}
     world.assess(4, addition=5, elicitation=done)
     text = told(world, report_on(world))
     (row,) = [x for x in part(text, "Elicitation as recorded") if x.startswith("| two-digit")]
     assert row == (
         "| two-digit-addition | decoding: greedy; variant: final; variant final, 1 attempts of the "
-        "run | prompting, best_of_n, context_characters |"
+        r"run | the elicitation manifest lacks best\_of\_n, chain\_of\_thought, context\_maximum, "
+        r"context\_window, fine\_tuning\_share, hours, known\_gaps, people, prompting, scaffold, "
+        "tools; known gaps were not recorded |"
     )
     unknown = part(text, "What is unknown")
     assert any(line.startswith("- two-digit-addition: ") for line in unknown)
@@ -312,7 +314,7 @@ def written_about(root: Path, text: str) -> tuple[str, str]:
 
     world = World(root, policy=changed(POLICY_BYTES, condition))
     gate = world.gate()
-    world.assess(1, elicitation={"prompting": text, text: "x"})
+    world.assess(1, elicitation={"prompting": text, "other": {text: "x"}})
     determine(world, packet_on(world), "rso", "stricter", reason=text)
     world.add_evidence(statement=text)
     world.pass_time(seconds=1)

@@ -7,6 +7,7 @@ import pytest
 
 from include.rsp.decision import Decision, decide
 from include.rsp.errors import InvalidDocument
+from include.rsp.evaluation_plan import runs_of
 from include.rsp.finding import EvaluationFinding, Evidence, find
 from include.rsp.results import ControlResult, Sample
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus, ResultStatus, most_restrictive
@@ -221,7 +222,7 @@ def in_trial(better: float, *, errors: int = 0) -> EvaluationFinding:
         for person in range(60)
     ]
     return find(
-        evaluation, Evidence(make_run(evaluation), samples, True),
+        evaluation, *runs_of(evaluation, []), Evidence(make_run(evaluation), samples, True),
         checkpoint=CHECKPOINT, checkpoint_at=START, at=NOON,
     )  # fmt: skip
 

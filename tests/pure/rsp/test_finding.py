@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from include.rsp.evaluation_plan import runs_of
 from include.rsp.finding import EvaluationFinding, Evidence, find
 from include.rsp.results import Sample
 from include.rsp.suite import Evaluation
@@ -31,7 +32,7 @@ def found(rule: Evaluation, say: Callable[[int], Said]) -> EvaluationFinding:
     samples = [Sample.model_construct(**one | say(n)) for n, one in enumerate(plain)]
     evidence = Evidence(run=make_run(rule), samples=samples, valid=True)
     times = {"checkpoint_at": START, "at": START + timedelta(minutes=5)}
-    return find(rule, evidence, checkpoint=CHECKPOINT, **times)
+    return find(rule, *runs_of(rule, []), evidence, checkpoint=CHECKPOINT, **times)
 
 
 @pytest.mark.parametrize(

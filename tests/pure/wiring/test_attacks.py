@@ -19,11 +19,12 @@ from include.rsp import records as r
 from include.rsp.attestation import Predicate, statement
 from include.rsp.canonical import digest_of
 from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.evaluation_plan import runs_of
 from include.rsp.finding import Evidence, find
 from include.rsp.occasion import assessment_id
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome
-from include.wiring import assessment, registration, signing_off
+from include.wiring import assessment, evaluating, registration, signing_off
 from tests.pure.wiring.test_notary_refusals import ask, hold_of, refused, released
 from tests.support.factories import (
     ADDITION,
@@ -321,7 +322,7 @@ def test_swapped_weights_are_not_evaluated(world: World) -> None:
     folder = world.publish(1)
     key = world.due()
     assessment.plan(world.desk, key)
-    request = assessment.job_request(world.desk, key, "maximum")
+    request = evaluating.job_request(world.desk, key, "maximum")
     _check_weights(request)
     (folder / "weights.npz").write_bytes(b"xyz")
     with pytest.raises(RuntimeError, match="expected sha256"):
@@ -350,6 +351,7 @@ def test_a_sample_that_ended_in_an_error_counts_as_if_the_capability_had_shown()
     one = suite.evaluation(ADDITION)
     found = find(
         one,
+        runs_of(one, [])[0],
         Evidence(run=make_run(one), samples=make_samples(0, errors=4), valid=True),
         checkpoint=CHECKPOINT,
         checkpoint_at=START,

@@ -10,8 +10,9 @@ from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.comparison import GroundAnswer
 from include.rsp.errors import Refused
+from include.rsp.evaluation_plan import PlannedRun, planned
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
-from include.wiring import assessment, registration, screening
+from include.wiring import assessment, evaluating, registration, screening
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -50,6 +51,12 @@ def due(world: World, multiple: float, *, run_id: str = OTHER) -> str:
         if world.state.occasion(one).run_id == run_id
     ]
     return key
+
+
+def runs_planned(world: World, key: str) -> list[PlannedRun]:
+    """The runs that the plan of an assessment has to name."""
+    _, checkpoint = world.state.checkpoint_of(key)
+    return planned(world.desk.rulebook.of_assessment(world.state, key).suite, checkpoint.variants)
 
 
 def verdict_on(world: World, key: str, **results: Any) -> r.Verdict:
@@ -122,13 +129,13 @@ def test_a_doubt_leads_to_the_comprehensive_assessment(
 
 
 def test_a_job_that_crashed_is_a_doubt(asking: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.adapters.evaluation import Jobs
+    from include.adapters import process_evaluator
 
-    monkeypatch.setattr(Jobs, "attempts", lambda *_: 3)
+    monkeypatch.setattr(process_evaluator, "_size", lambda _: 3)
     key = due(asking, 1.5)
     assessment.plan(asking.desk, key)
     assessment.pre_flight(asking.desk, key)
-    assessment.record_result(asking.desk, key, "maximum")
+    evaluating.record_result(asking.desk, key, "maximum")
     assert screening.answer_preliminary(asking.desk, key).notably_more_capable
 
 
@@ -136,7 +143,7 @@ def test_results_that_validation_quarantined_inherit_nothing(asking: World) -> N
     key = due(asking, 1.5)
     asking.finish_jobs(key, {"maximum": 10})
     assessment.pre_flight(asking.desk, key)
-    assessment.record_result(asking.desk, key, "maximum")
+    evaluating.record_result(asking.desk, key, "maximum")
     assert not screening.answer_preliminary(asking.desk, key).notably_more_capable
     asking.validate(key, valid=False)
     _, verdict = assessment.reach_verdict(asking.desk, key)
@@ -186,7 +193,7 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
         at=asking.now, by="mallory", stamp=asking.desk.stamp, assessment_id=key,
         occasion=r.RecordRef(record=asking.state.assessments[key].occasion),
         ledger_index=asking.state.length - 1,
-        evaluations=EVERY,
+        evaluations=EVERY, runs=runs_planned(asking, key),
     )  # fmt: skip
     (reference,) = asking.state.runs[RUN].verdicts
     forged = {"reference": r.RecordRef(record=reference), "evaluations": ["maximum"]}
@@ -197,7 +204,7 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
     small = due(asking, 1.5, run_id="run-3")
     asking.finish_jobs(small, {"maximum": 60})
     assessment.pre_flight(asking.desk, small)
-    assessment.record_result(asking.desk, small, "maximum")
+    evaluating.record_result(asking.desk, small, "maximum")
     plan = assessment.plan(asking.desk, small)
     with pytest.raises(Refused, match="does not follow"):
         asking.desk.submit(
@@ -207,3 +214,47 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
                 evaluations=[],
             )
         )  # fmt: skip
+
+
+def test_a_dear_evaluation_is_not_started_where_nothing_may_be_evaluated(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Neither before the pre-flight is counted, nor after a clear no."""
+
+    def with_a_dear_one(plain: dict[str, Any]) -> None:
+        plain["evaluations"][2]["notable_gain"] = 0.1
+        plain["evaluations"][0]["runs_after"] = ["maximum"]
+
+    world = World(
+        tmp_path_factory.mktemp("world"),
+        policy=changed(POLICY_BYTES, with_preliminary),
+        suite=changed(SUITE_BYTES, with_a_dear_one),
+    )
+    world.gate()
+    world.assess(1)
+    key = due(world, 1.5)
+    assessment.plan(world.desk, key)
+    assert evaluating.triggered(world.desk, key) == []
+    world.finish_jobs(key, {"copying": 100})
+    assessment.pre_flight(world.desk, key)
+    evaluating.record_result(world.desk, key, "copying")
+    assert evaluating.triggered(world.desk, key) == []
+    assert not screening.answer_preliminary(world.desk, key).notably_more_capable
+    assert evaluating.triggered(world.desk, key) == []
+
+
+def test_it_is_started_once_its_trigger_is_not_below(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    def with_a_dear_one(plain: dict[str, Any]) -> None:
+        plain["evaluations"][2]["runs_after"] = ["maximum"]
+
+    world = World(tmp_path_factory.mktemp("world"), suite=changed(SUITE_BYTES, with_a_dear_one))
+    world.gate()
+    world.publish(1)
+    key = world.due()
+    world.finish_jobs(key, {ADDITION: 5, "maximum": 190})
+    assessment.pre_flight(world.desk, key)
+    for name in (ADDITION, "maximum"):
+        evaluating.record_result(world.desk, key, name)
+    assert evaluating.triggered(world.desk, key) == ["copying"]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from include.adapters.checkpoint_files import find
+from include.adapters.waiting_job import say_waited
 from include.rsp import records as r
 from include.rsp.errors import Refused
-from include.wiring import assessment, registration
+from include.wiring import assessment, evaluating, registration
 from tests.support.factories import X
 from tests.support.world import RUN, World
 
@@ -201,6 +202,19 @@ def test_an_assessment_that_stands_still_is_offered_again(world: World) -> None:
     world.publish(1)
     key = world.due()
     world.pass_time(seconds=600)
+    assert registration.raise_due_occasions(world.desk) == [key]
+
+
+def test_one_whose_evaluation_somebody_waits_for_does_not_stand_still(world: World) -> None:
+    world.gate()
+    world.publish(1)
+    key = world.due()
+    assessment.plan(world.desk, key)
+    job = evaluating.job_request(world.desk, key, "maximum").job
+    world.pass_time(days=3)
+    say_waited(world.desk.jobs.folder / job, world.now.timestamp() + 60)
+    assert registration.raise_due_occasions(world.desk) == []
+    world.pass_time(seconds=61)
     assert registration.raise_due_occasions(world.desk) == [key]
 
 

@@ -1,0 +1,56 @@
+"""Where processes of this machine run evaluations: the interpreter that a connection names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from include.rsp.errors import InvalidDocument
+from include.wiring import assessment, evaluating
+from include.wiring.await_job import run_job
+from tests.support.airflow_world import LoopingWorld
+from tests.support.factories import ADDITION
+
+pytestmark = pytest.mark.airflow
+NAME = "own_python"
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> None:
+    fields = {"conn_type": "process", "extra": extra}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{NAME.upper()}", json.dumps(fields))
+    monkeypatch.setenv("REDLINE_EVALUATIONS", NAME)
+
+
+def test_the_interpreter_of_the_connection_runs_the_process(
+    bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = looping.root / "said"
+    script = f'echo "$@" > {written}; touch "$3/outcome.json"'
+    connect(monkeypatch, {"redline": {"interpreter": ["/bin/sh", "-c", script, "sh"]}})
+    looping.gate()
+    looping.publish(1)
+    key = looping.due()
+    assessment.plan(looping.desk, key)
+    request = evaluating.job_request(looping.desk, key, ADDITION)
+    with pytest.raises(TaskDeferred):
+        run_job(looping.desk, key, request, {}, overdue=False)
+    folder = looping.desk.jobs.folder / request.job
+    assert written.read_text().split() == ["-m", "include.adapters.inspect_job", str(folder)]
+
+
+@pytest.mark.parametrize("extra", [{}, {"redline": {}}, {"redline": {"interpreter": "python"}}])
+def test_a_connection_without_one_is_refused_before_anything_starts(
+    bag: Any, looping: LoopingWorld, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]
+) -> None:
+    connect(monkeypatch, extra)
+    looping.gate()
+    looping.publish(1)
+    key = looping.due()
+    assessment.plan(looping.desk, key)
+    request = evaluating.job_request(looping.desk, key, ADDITION)
+    with pytest.raises(InvalidDocument, match="list of words"):
+        run_job(looping.desk, key, request, {}, overdue=False)
+    assert not (looping.desk.jobs.folder / request.job).exists()
