@@ -47,6 +47,8 @@ NOT_PASSED_ON = ("AIRFLOW", "_AIRFLOW", "AWS_", "REDLINE_STORE")
 """Environment variables that may hold secrets; the code under evaluation does not get them."""
 START_SECONDS = 60.0
 """At most so long a new process may take until it holds its lock."""
+END_SECONDS = 5.0
+"""At most so long `cancel` waits until a killed job has let go of its lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class ProcessEvaluator:
             return
         with contextlib.suppress(OSError, ValueError):
             os.killpg(int(group.read_text()), signal.SIGKILL)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + END_SECONDS
         while self.poll(job).state is JobState.RUNNING and time.monotonic() < deadline:
             time.sleep(0.01)
 
@@ -161,6 +163,7 @@ class ProcessEvaluator:
         Returns once it holds its lock: one that starts slowly would be taken for dead, and used up
         its attempts.
         """
+        (folder / GROUP).unlink(missing_ok=True)  # an earlier attempt's may be reused
         process = subprocess.Popen(
             [*self.interpreter, "-m", "include.adapters.inspect_job", str(folder)],
             cwd=PROJECT,

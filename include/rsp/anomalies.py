@@ -47,7 +47,6 @@ class Scored:
         refused: n times whether the model refused.
         format_failure: n times whether the scorer could not read the answer.
         flags: n lists of names; of cheating, sandbagging or what else an auditor flags.
-        answers: n answers, or digests of them; None: they are not known here.
     """
 
     sample_ids: Sequence[str]
@@ -56,20 +55,18 @@ class Scored:
     refused: NDArray[np.bool_]
     format_failure: NDArray[np.bool_]
     flags: Sequence[Sequence[str]]
-    answers: Sequence[str | None] | None = None
 
     def __post_init__(self) -> None:
         lengths = {
             len(self.sample_ids), len(self.epochs), len(self.scores), len(self.refused),
             len(self.format_failure), len(self.flags),
-            len(self.sample_ids if self.answers is None else self.answers),
         }  # fmt: skip
         if len(lengths) > 1:
             raise ValueError(f"columns of different lengths: {sorted(lengths)} (expected one)")
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Self:
-        """The columns of stored samples; these do not keep answers."""
+        """The columns of stored samples."""
         return cls(
             sample_ids=[one.sample_id for one in samples],
             epochs=[one.epoch for one in samples],
@@ -130,12 +127,6 @@ def _on_the_whole(evaluation: Evaluation, own: Scored) -> Iterator[Anomaly]:
             kind=AnomalyKind.ALL_LOWEST,
             because=f"all {own.known.size} scores are {evaluation.score_min:g}, the lowest: a "
             "model that was never asked, or never tried, looks the same",
-        )
-    answers = own.answers
-    if answers is not None and len(answers) > 1 and len(set(answers)) == 1:
-        yield Anomaly(
-            kind=AnomalyKind.SAME_ANSWERS,
-            because=f"all {len(answers)} answers are the same",
         )
 
 

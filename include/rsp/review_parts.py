@@ -43,11 +43,6 @@ class TranscriptReview(Document):
         refuse_doubles("review.reviewers", self.reviewers)
         if self.share == 0 and self.at_least == 0 and not self.triggers:
             raise ValueError("review: share 0, at_least 0 and no triggers: nothing is ever read")
-        if AnomalyKind.SAME_ANSWERS in self.triggers:
-            raise ValueError(
-                "review: the trigger same_answers could never fire: stored results keep no answers "
-                "(validation looks for it; expected another trigger)"
-            )
         if self.at_least > self.at_most:
             raise ValueError(
                 f"review: at_least {self.at_least} exceeds at_most {self.at_most}, so nothing "

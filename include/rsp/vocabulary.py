@@ -90,7 +90,6 @@ class AnomalyKind(StrEnum):
     ALL_LOWEST = "all_lowest"
     REGRESSED = "regressed"
     COPY = "copy"
-    SAME_ANSWERS = "same_answers"
     REFUSED = "refused"
     FORMAT_FAILURE = "format_failure"
     CHEATING = "cheating"

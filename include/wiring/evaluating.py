@@ -81,16 +81,6 @@ def counted_result(desk: Desk, assessment_id: str, name: str) -> Digest | None:
     return desk.state.assessments[assessment_id].result_sets.get(name)
 
 
-def record_result(desk: Desk, assessment_id: str, name: str) -> r.ResultSet:
-    """Bring in what the job of a run left behind, and record it; harmless to repeat."""
-    known = counted_result(desk, assessment_id, name)
-    if known is not None:
-        return desk.state.expect(known, r.ResultSet)
-    request = job_request(desk, assessment_id, name)
-    run = desk.jobs.collect(request, desk.store, at=desk.now())
-    return count(desk, assessment_id, run)
-
-
 def count(
     desk: Desk,
     assessment_id: str,

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 
 from include.wiring import steps
-from include.wiring.await_job import run_job
+from include.wiring.await_job import RESUME, run_job
 from include.wiring.defaults import RecordLink
 from include.wiring.delivery_trigger import DeliveryTrigger
 from include.wiring.errors import as_airflow
@@ -86,7 +86,7 @@ class EvaluateOperator(BaseOperator):
                 job=str(desk.jobs.folder / request.job),
                 seen=found.seen,
             ),
-            method_name="resume",
+            method_name=RESUME,
         )
 
 

@@ -28,9 +28,12 @@ from include.adapters.evaluation import JobRequest, JobState
 from include.adapters.process_evaluator import ProcessEvaluator
 from include.adapters.remote_job import RemoteJob, mark_submitted, stage_request, submitted
 from include.adapters.store import DirectoryStore
+from include.adapters.waiting_job import waited_until
 from include.rsp.errors import InvalidDocument, Refused, TransportError
+from include.rsp.results import EvaluationRun
 from include.rsp.vocabulary import ResultStatus
 from include.wiring import remote_evaluations
+from include.wiring.await_job import run_job
 from include.wiring.batch_jobs import BatchPlace
 from include.wiring.kubernetes_jobs import KubernetesPlace
 from include.wiring.remote_evaluations import Seen, open_service, plan, poll
@@ -304,6 +307,47 @@ def test_a_job_is_started_awaited_and_brought_back(world: World) -> None:
         make_request(), DirectoryStore(world.tmp_path / "store"), at=START
     )
     assert result.status is ResultStatus.COMPLETE
+    assert world.created() == 1
+
+
+def run_from_task(world: World) -> EvaluationRun:
+    """What the operators call, with the settings of a deployment that evaluates remotely."""
+    store = world.tmp_path / "store"
+    store.mkdir(exist_ok=True)
+    desk: Any = SimpleNamespace(
+        jobs=ProcessEvaluator(world.tmp_path / "jobs"),
+        store=DirectoryStore(store),
+        now=lambda: START,
+    )
+    return run_job(desk, "a-1", make_request(), task(), overdue=False)
+
+
+@pytest.fixture
+def from_settings(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    for name in ("store", "checkpoints", "jobs"):
+        monkeypatch.setenv(f"REDLINE_{name.upper()}", str(world.tmp_path / name))
+    monkeypatch.setenv("REDLINE_EVALUATIONS", CONNECTION)
+    return world
+
+
+@pytest.mark.parametrize("delivers", [True, False])
+def test_the_connection_of_the_settings_is_where_the_task_runs_it(
+    from_settings: World, delivers: bool
+) -> None:
+    """It is marked as waited for; a job that ended with nothing is a crash that says why."""
+    world = from_settings
+    with pytest.raises(TaskDeferred):
+        run_from_task(world)
+    folder = world.tmp_path / "jobs" / make_request().job
+    limit = make_request().task.time_limit_seconds * make_request().task.attempts
+    assert waited_until(folder) == pytest.approx(START.timestamp() + limit)
+    if delivers:
+        _, remote = opened()
+        assert run_container(remote, evaluation_that(world.tmp_path)) == 0
+    world.end(well=delivers)
+    found = run_from_task(world)
+    assert found.status is (ResultStatus.COMPLETE if delivers else ResultStatus.CRASHED)
+    assert delivers or "its log: " in (found.problem or "")
     assert world.created() == 1
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from include.rsp.vocabulary import EvaluationRole
 from include.wiring import assessment, evaluating, validating
+from tests.support.evaluated import record_result
 from tests.support.factories import POLICY_BYTES, SUITE_BYTES, changed
 from tests.support.fitting import DONE
 from tests.support.waiting import eventually
@@ -109,6 +110,6 @@ def assess(folder: Path, *evaluations: Public, seconds: float = 120) -> Assessed
             jobs.cancel(job)
     world.now = datetime.now(UTC)
     for name in names:
-        evaluating.record_result(world.desk, key, name)
+        record_result(world.desk, key, name)
     validating.validate(world.desk, key)
     return Assessed(world, key)

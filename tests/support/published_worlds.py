@@ -10,7 +10,8 @@ import yaml
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp import records as r
 from include.rsp.vocabulary import Outcome
-from include.wiring import assessment, evaluating, registration, screening
+from include.wiring import assessment, registration, screening
+from tests.support.evaluated import record_result
 from tests.support.factories import changed, small_suite
 from tests.support.world import Change, World
 
@@ -50,7 +51,7 @@ def assess_lines(
     world.finish_jobs(key, scores)
     assessment.pre_flight(world.desk, key)
     for name in assessment.plan(world.desk, key).evaluations:
-        evaluating.record_result(world.desk, key, name)
+        record_result(world.desk, key, name)
     assert not screening.is_preliminary(world.desk, key)
     world.validate(key)
     digest, verdict = assessment.reach_verdict(world.desk, key)

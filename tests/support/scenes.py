@@ -12,7 +12,8 @@ import yaml
 
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.adoption import offices_of
-from include.wiring import assessment, evaluating
+from include.wiring import assessment
+from tests.support.evaluated import record_result
 from tests.support.factories import POLICY_BYTES, START, SUITE_BYTES, changed, small_suite
 from tests.support.histories import ANNOUNCEMENT, History, crowded_trust_root
 from tests.support.world import RUN, World
@@ -102,7 +103,7 @@ def _published(root: Path) -> World:
     world.finish_jobs(key, dict.fromkeys((f"on-{line}" for line in LINES), 5))
     assessment.pre_flight(world.desk, key)
     for name in assessment.plan(world.desk, key).evaluations:
-        evaluating.record_result(world.desk, key, name)
+        record_result(world.desk, key, name)
     world.validate(key)
     assessment.reach_verdict(world.desk, key)
     world.pass_time(seconds=5)

@@ -39,6 +39,7 @@ from include.rsp.vocabulary import ResultStatus
 from include.wiring import adopting, assessment, evaluating, registration, screening
 from include.wiring.desk import Desk
 from tests.support.eval_logs import eval_log
+from tests.support.evaluated import record_result
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -212,10 +213,10 @@ class World:
         self.finish_jobs(key, {ADDITION: addition, "maximum": maximum, "copying": 100}, **changes)
         assessment.pre_flight(self.desk, key)
         for name in assessment.plan(self.desk, key).evaluations:
-            evaluating.record_result(self.desk, key, name)
+            record_result(self.desk, key, name)
         if screening.is_preliminary(self.desk, key):
             for name in screening.answer_preliminary(self.desk, key).evaluations:
-                evaluating.record_result(self.desk, key, name)
+                record_result(self.desk, key, name)
         self.validate(key)
 
     def validate(self, key: str, *, valid: bool = True) -> None:

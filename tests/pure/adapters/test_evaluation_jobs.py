@@ -21,6 +21,7 @@ from include.rsp.errors import Refused
 from include.rsp.vocabulary import Outcome, ResultStatus
 from include.wiring import assessment, evaluating, registration
 from tests.support.eval_logs import eval_log
+from tests.support.evaluated import record_result
 from tests.support.factories import ADDITION, START, SUITE_BYTES, changed, make_samples
 from tests.support.world import World
 
@@ -125,17 +126,17 @@ def test_a_job_without_outcome_is_recorded_as_crashed_with_its_last_words(
     assert run.problem is not None
     assert "MemoryError: no room" in run.problem
     assert run.attempts == 3
-    record = evaluating.record_result(world.desk, key, ADDITION)
+    record = record_result(world.desk, key, ADDITION)
     assert record.run.status is ResultStatus.CRASHED
 
 
 def test_results_are_counted_once_whatever_is_collected_later(world: World) -> None:
     key, _ = request_for(world)
     world.finish_jobs(key, {ADDITION: 5})
-    first = evaluating.record_result(world.desk, key, ADDITION)
+    first = record_result(world.desk, key, ADDITION)
     world.finish_jobs(key, {ADDITION: 190})
     world.now += timedelta(minutes=1)
-    assert evaluating.record_result(world.desk, key, ADDITION) == first
+    assert record_result(world.desk, key, ADDITION) == first
 
 
 def test_a_job_of_that_name_with_another_request_is_not_taken_for_this_one(world: World) -> None:
@@ -167,7 +168,7 @@ def test_a_log_that_does_not_read_is_kept_and_rules_nothing_out(
     world.finish_jobs(key, {ADDITION: 5})
     log = folder_of(world.desk.jobs, request) / "log.eval"
     log.write_bytes(damaged := damage(log.read_bytes()))
-    run = evaluating.record_result(world.desk, key, ADDITION).run
+    run = record_result(world.desk, key, ADDITION).run
     assert run.status is ResultStatus.UNREADABLE
     assert says in (run.problem or "")
     assert run.samples is None
@@ -188,7 +189,7 @@ def test_an_outcome_that_names_another_file_has_nothing_of_it_stored(
     (folder / "logs").mkdir()
     (folder / "link.eval").symlink_to(folder.parent / "secret")
     before = set((world.root / "store/blobs").iterdir())
-    run = evaluating.record_result(world.desk, key, ADDITION).run
+    run = record_result(world.desk, key, ADDITION).run
     assert (run.status, run.log, run.samples) == (ResultStatus.UNREADABLE, None, None)
     assert named in (run.problem or "")
     stored = set((world.root / "store/blobs").iterdir()) - before
@@ -209,7 +210,7 @@ def test_an_outcome_that_does_not_read_is_a_crash(world: World) -> None:
     key, request = request_for(world)
     folder = folder_of(world.desk.jobs, request)
     (folder / "outcome.json").write_text('{"status": "complete"}')
-    run = evaluating.record_result(world.desk, key, ADDITION).run
+    run = record_result(world.desk, key, ADDITION).run
     assert run.status is ResultStatus.CRASHED
     assert "outcome.json is no outcome" in (run.problem or "")
 
@@ -217,8 +218,8 @@ def test_an_outcome_that_does_not_read_is_a_crash(world: World) -> None:
 def test_an_unfit_instrument_opens_one_incident_that_raises_no_assessment(world: World) -> None:
     key, _ = request_for(world)
     world.finish_jobs(key, {ADDITION: 5}, status="unfit", problem="the null control scored 1")
-    evaluating.record_result(world.desk, key, ADDITION)
-    evaluating.record_result(world.desk, key, ADDITION)
+    record_result(world.desk, key, ADDITION)
+    record_result(world.desk, key, ADDITION)
     (incident,) = world.state.incidents.values()
     assert (incident.category, incident.assessment_id) == ("instrument", key)
     assert "the null control scored 1" in incident.what

@@ -27,7 +27,7 @@ def scored(scores: Sequence[float | None] = MIXED, **changes: Any) -> Scored:
         "sample_ids": [f"p{index}" for index in range(n)], "epochs": [1] * n,
         "scores": np.array([np.nan if one is None else one for one in scores]),
         "refused": np.zeros(n, bool), "format_failure": np.zeros(n, bool),
-        "flags": [[] for _ in range(n)], "answers": [str(index) for index in range(n)],
+        "flags": [[] for _ in range(n)],
     }  # fmt: skip
     return Scored(**plain | changes)
 
@@ -70,13 +70,6 @@ def test_all_of_the_lowest_score_is_told_of_the_whole() -> None:
     assert (anomaly.kind, anomaly.sample_id, anomaly.epoch) == (AnomalyKind.ALL_LOWEST, None, None)
     assert found(scored([0.0] * (N - 1) + [1.0])) == []
     assert [one.kind for one in found(scored([0.0] * (N - 1) + [None]))] == ["all_lowest"]
-
-
-def test_the_same_answer_to_everything_is_told() -> None:
-    (anomaly,) = found(scored(answers=["no"] * N))
-    assert anomaly.kind is AnomalyKind.SAME_ANSWERS
-    assert found(scored(answers=["no"] * (N - 1) + ["yes"])) == []
-    assert found(scored(answers=None)) == []
 
 
 def test_a_score_that_fell_is_told_of_the_whole_and_of_each_sample() -> None:
@@ -148,7 +141,7 @@ def test_columns_of_different_lengths_are_refused() -> None:
 
 
 def test_every_kind_has_a_case_here() -> None:
-    told = {one.kind for one in found(scored([0.0] * N, answers=["no"] * N))}
+    told = {one.kind for one in found(scored([0.0] * N))}
     told |= {one.kind for one in found(scored(), others=[of_another(MIXED)])}
     told |= {one.kind for one in found(scored(), earlier=of_another([1.0] * N))}
     assert told | set(ONE) == set(AnomalyKind)

@@ -270,7 +270,7 @@ def test_a_second_answer_takes_nothing_of_the_first_back() -> None:
         ({"reviewers": []}, "at least 1"),
         ({"reviewers": ["board", "board"]}, "more than once"),
         ({"triggers": ["zeros"]}, "all_lowest"),
-        ({"triggers": ["same_answers"]}, "could never fire"),
+        ({"triggers": ["same_answers"]}, "same_answers"),
         ({"share": 1.1}, "less than or equal to 1"),
         ({"max_invalidated": 1}, "less than 1"),
         ({"within_hours": 0}, "greater than 0"),

@@ -19,8 +19,9 @@ from include.rsp.comparison import Ground, GroundAnswer
 from include.rsp.errors import Refused
 from include.rsp.standing import standing_requirements
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
-from include.wiring import assessment, evaluating, registration, screening
+from include.wiring import assessment, registration, screening
 from tests.pure.wiring.test_preliminary import OTHER, due, runs_planned, verdict_on
+from tests.support.evaluated import record_result
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -57,7 +58,7 @@ def screened(world: World, multiple: float = 1.5) -> str:
     key = due(world, multiple)
     world.finish_jobs(key, {"maximum": 10})
     assessment.pre_flight(world.desk, key)
-    evaluating.record_result(world.desk, key, "maximum")
+    record_result(world.desk, key, "maximum")
     assert not screening.answer_preliminary(world.desk, key).notably_more_capable
     world.validate(key)
     return key
@@ -198,7 +199,7 @@ def test_a_result_that_nobody_asked_for_counts_against_the_model(asking: World) 
     asking.finish_jobs(key, {"maximum": 10, ADDITION: 190})
     assessment.pre_flight(asking.desk, key)
     for name in ("maximum", ADDITION):
-        evaluating.record_result(asking.desk, key, name)
+        record_result(asking.desk, key, name)
     assert screening.answer_preliminary(asking.desk, key).notably_more_capable
     asking.validate(key)
     verdict = inherits_nothing(asking, key)
@@ -209,9 +210,9 @@ def test_what_is_recorded_after_the_answer_counts_as_well(asking: World) -> None
     key = due(asking, 1.5)
     asking.finish_jobs(key, {"maximum": 10, ADDITION: 190})
     assessment.pre_flight(asking.desk, key)
-    evaluating.record_result(asking.desk, key, "maximum")
+    record_result(asking.desk, key, "maximum")
     assert not screening.answer_preliminary(asking.desk, key).notably_more_capable
-    evaluating.record_result(asking.desk, key, ADDITION)
+    record_result(asking.desk, key, ADDITION)
     asking.validate(key)
     inherits_nothing(asking, key)
 

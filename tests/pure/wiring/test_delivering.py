@@ -32,6 +32,7 @@ from tests.support.deliveries import (
     waiting_run,
 )
 from tests.support.eval_logs import eval_log
+from tests.support.evaluated import record_result
 from tests.support.factories import ADDITION, make_samples
 from tests.support.world import World
 
@@ -56,7 +57,7 @@ def finding_of(world: World, key: str) -> Any:
     """Bring the assessment to its verdict; what it says of the study."""
     world.finish_jobs(key, {"maximum": 10, "copying": 100})
     for name in ("maximum", "copying"):
-        evaluating.record_result(world.desk, key, name)
+        record_result(world.desk, key, name)
     world.validate(key)
     _, verdict = assessment.reach_verdict(world.desk, key)
     found = {one.evaluation: one for one in verdict.decision.findings}

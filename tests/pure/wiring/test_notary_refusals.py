@@ -12,7 +12,8 @@ from include.rsp import records as r
 from include.rsp.canonical import canonical_bytes, digest_of
 from include.rsp.errors import NotaryUnreachable, Refused
 from include.rsp.vocabulary import Outcome, RedLineStatus
-from include.wiring import assessment, evaluating, safeguarding
+from include.wiring import assessment, safeguarding
+from tests.support.evaluated import record_result
 from tests.support.factories import POLICY_BYTES, X, changed
 from tests.support.people import newest_verdict, packet_on, sign_all
 from tests.support.world import RUN, World, unanswered
@@ -299,7 +300,7 @@ def test_results_without_a_pre_flight(world: World) -> None:
     assessment.plan(world.desk, key)
     world.finish_jobs(key, {"maximum": 5})
     with pytest.raises(Refused) as caught:
-        evaluating.record_result(world.desk, key, "maximum")
+        record_result(world.desk, key, "maximum")
     assert caught.value.code == "no_preflight"
 
 

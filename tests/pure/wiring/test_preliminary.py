@@ -13,6 +13,7 @@ from include.rsp.errors import Refused
 from include.rsp.evaluation_plan import PlannedRun, planned
 from include.rsp.vocabulary import OccasionKind, Outcome, RedLineStatus
 from include.wiring import assessment, evaluating, registration, screening
+from tests.support.evaluated import record_result
 from tests.support.factories import (
     ADDITION,
     POLICY_BYTES,
@@ -135,7 +136,7 @@ def test_a_job_that_crashed_is_a_doubt(asking: World, monkeypatch: pytest.Monkey
     key = due(asking, 1.5)
     assessment.plan(asking.desk, key)
     assessment.pre_flight(asking.desk, key)
-    evaluating.record_result(asking.desk, key, "maximum")
+    record_result(asking.desk, key, "maximum")
     assert screening.answer_preliminary(asking.desk, key).notably_more_capable
 
 
@@ -143,7 +144,7 @@ def test_results_that_validation_quarantined_inherit_nothing(asking: World) -> N
     key = due(asking, 1.5)
     asking.finish_jobs(key, {"maximum": 10})
     assessment.pre_flight(asking.desk, key)
-    evaluating.record_result(asking.desk, key, "maximum")
+    record_result(asking.desk, key, "maximum")
     assert not screening.answer_preliminary(asking.desk, key).notably_more_capable
     asking.validate(key, valid=False)
     _, verdict = assessment.reach_verdict(asking.desk, key)
@@ -204,7 +205,7 @@ def test_a_forged_plan_or_answer_is_refused(asking: World) -> None:
     small = due(asking, 1.5, run_id="run-3")
     asking.finish_jobs(small, {"maximum": 60})
     assessment.pre_flight(asking.desk, small)
-    evaluating.record_result(asking.desk, small, "maximum")
+    record_result(asking.desk, small, "maximum")
     plan = assessment.plan(asking.desk, small)
     with pytest.raises(Refused, match="does not follow"):
         asking.desk.submit(
@@ -237,7 +238,7 @@ def test_a_dear_evaluation_is_not_started_where_nothing_may_be_evaluated(
     assert evaluating.triggered(world.desk, key) == []
     world.finish_jobs(key, {"copying": 100})
     assessment.pre_flight(world.desk, key)
-    evaluating.record_result(world.desk, key, "copying")
+    record_result(world.desk, key, "copying")
     assert evaluating.triggered(world.desk, key) == []
     assert not screening.answer_preliminary(world.desk, key).notably_more_capable
     assert evaluating.triggered(world.desk, key) == []
@@ -256,5 +257,5 @@ def test_it_is_started_once_its_trigger_is_not_below(
     world.finish_jobs(key, {ADDITION: 5, "maximum": 190})
     assessment.pre_flight(world.desk, key)
     for name in (ADDITION, "maximum"):
-        evaluating.record_result(world.desk, key, name)
+        record_result(world.desk, key, name)
     assert evaluating.triggered(world.desk, key) == ["copying"]

@@ -13,6 +13,7 @@ from include.rsp.errors import Refused
 from include.rsp.results import EvaluationRun
 from include.rsp.vocabulary import Finding, ResultStatus
 from include.wiring import assessment, evaluating, validating
+from tests.support.evaluated import record_result
 from tests.support.factories import ADDITION, SUITE_BYTES, changed
 from tests.support.world import World
 
@@ -37,7 +38,7 @@ def first(world: World, *, right: int = 5, errors: int = 20, **changes: Any) -> 
     key = world.due()
     world.finish_jobs(key, {ADDITION: right}, errors=errors, **changes)
     assessment.pre_flight(world.desk, key)
-    evaluating.record_result(world.desk, key, ADDITION)
+    record_result(world.desk, key, ADDITION)
     return key, world.state.assessments[key].result_sets[ADDITION]
 
 
@@ -57,7 +58,7 @@ def test_a_second_run_counts_in_place_of_an_invalid_first_and_both_are_kept(worl
     assert isinstance(world.state.records[bad], r.ResultSet)
     world.finish_jobs(key, {"maximum": 10, "copying": 100})
     for name in ("maximum", "copying"):
-        evaluating.record_result(world.desk, key, name)
+        record_result(world.desk, key, name)
     assert validating.validate(world.desk, key).valid[ADDITION]
     _, verdict = assessment.reach_verdict(world.desk, key)
     (found, *_) = verdict.decision.findings
