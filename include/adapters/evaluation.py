@@ -114,13 +114,12 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """What an evaluator knows of a job. `problem` says why a dead one is dead, if that is known."""
+    """What an evaluator knows of a job."""
 
     state: JobState
     attempts: int = 0
     seconds: float = 0.0
     progress: Progress | None = None
-    problem: str | None = None
 
 
 class Evaluator(Protocol):

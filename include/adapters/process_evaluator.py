@@ -101,7 +101,6 @@ class ProcessEvaluator:
             attempts=_size(folder / "attempts"),
             seconds=_seconds_since(folder / "attempts"),
             progress=_progress(folder / PROGRESS),
-            problem=None,
         )
 
     def _state(self, folder: Path) -> JobState:
