@@ -37,7 +37,7 @@ up: $(READY)  ## start Airflow, the notary and the toy trainer, and leave them r
 down: $(READY)  ## stop what `make up` started
 	@$(BIN)/python -m toylab.lab down --port $(PORT)
 
-test: $(READY)  ## all tests, also those with a real scheduler (under 15 minutes)
+test: $(READY)  ## all tests, also those with a real scheduler (about 20 minutes)
 	@$(BIN)/python -m pytest tests/airflow tests/live; first=$$?; \
 	  $(BIN)/python -m pytest -n auto tests/pure tests/properties && exit $$first
 
