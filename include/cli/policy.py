@@ -57,7 +57,7 @@ def refuse_changed(store: str, files: tuple[Path, Path]) -> None:
     from include.rsp.rules import Rules
 
     opened = open_store(store)
-    rules = Rules(*read_together(*files))
+    rules = read_rules(*files)
     digests = (digest_bytes(bytes_of(files[0])), digest_bytes(bytes_of(files[1])))
     check_unchanged(RuleBook(opened), LedgerReader(opened).refresh(), rules, digests)
 

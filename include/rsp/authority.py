@@ -6,6 +6,7 @@ numbered, and the code is numbered to match.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -15,7 +16,7 @@ from include.rsp.canonical import Digest
 from include.rsp.decision import Decision
 from include.rsp.determination import Determined, check_determined
 from include.rsp.errors import Refused
-from include.rsp.judgement import check_safeguards
+from include.rsp.judgement import NOTHING_BROKEN, Asked, check_safeguards
 from include.rsp.notices import check_receipts, owed
 from include.rsp.request_check import (
     check_holds,
@@ -108,7 +109,13 @@ def held_runs_of(state: LedgerState, announced: r.TrainingRun) -> list[str]:
 
 
 def answer_request(
-    state: LedgerState, digest: Digest, rules: Rules, *, stamp: r.CodeStamp, at: datetime
+    state: LedgerState,
+    digest: Digest,
+    rules: Rules,
+    *,
+    stamp: r.CodeStamp,
+    at: datetime,
+    broken: Mapping[Digest, str] = NOTHING_BROKEN,
 ) -> r.Permit:
     """The permit that a request gets; it ends the hold that the request names.
 
@@ -138,7 +145,7 @@ def answer_request(
         if permit.purpose is request.purpose and request.verdict in permit.basis:
             raise Refused("already_permitted", "This verdict has its permit; not given twice.")
     determined = _determined(state, request, verdict, rules, at)  # (5)
-    evidence_until = _shown(state, request, verdict, rules, determined, at)  # (6)
+    evidence_until = _shown(state, request, verdict, rules, determined, at, broken)  # (6)
     receipts: tuple[Digest, ...] = ()
     if determined is not None and request.packet is not None:
         receipts = check_receipts(state, rules.policy, request.packet.record, determined)  # (7)
@@ -207,6 +214,7 @@ def _shown(
     rules: Rules,
     determined: Determined | None,
     at: datetime,
+    broken: Mapping[Digest, str],
 ) -> datetime | None:
     """Until when the safeguards that this rests on are shown to hold; None: it rests on none."""
     continues = verdict.decision.recommendation is Outcome.CONTINUE
@@ -218,9 +226,32 @@ def _shown(
     names = [one.standard for one in standing]
     check_next_level(rules.policy, verdict.decision, names)
     report = state.report_of(request.packet.record) if request.packet else None
-    return check_safeguards(
-        state, rules.policy, request.verdict, report.judgement if report else None, at=at
+    signed = report.judgement if report else None
+    plan = state.expect(signed.record, r.SafeguardsJudgement).interim if signed else None
+    if plan is not None:
+        _check_approvers(rules, determined)
+    asked = Asked(
+        verdict=request.verdict.record,
+        ledger_index=state.length,
+        at=at,
+        interim=plan.record if plan else None,
+        broken=broken,
+        closed_at=state.get(request.packet.record).at if request.packet else None,
     )
+    return check_safeguards(state, rules, signed, asked)
+
+
+def _check_approvers(rules: Rules, determined: Determined | None) -> None:
+    """Interim measures carry something only if all whom the policy names approved of them."""
+    rule = rules.policy.interim_measures
+    missing = set(rule.approvers if rule else ["anybody"])
+    missing -= determined.offices if determined else set()
+    if missing:
+        raise Refused(
+            "interim_not_approved",
+            f"The interim measures need the approval of {', '.join(sorted(missing))} "
+            f"({rule.clause if rule else 'the policy knows none'}).",
+        )
 
 
 def ratios_of(rules: Rules, decision: Decision) -> tuple[float, float]:

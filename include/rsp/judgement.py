@@ -2,47 +2,140 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.errors import Refused
-from include.rsp.policy import Policy
-from include.rsp.safeguards import StandardJudgement, judge_standard
+from include.rsp.interim import problems_with_plan
+from include.rsp.rules import Rules
+from include.rsp.safeguard_evidence import PROBE, Shown
+from include.rsp.safeguards import Basis, StandardJudgement, judge_standard, name_of, unmet
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
-from include.rsp.vocabulary import CriterionOutcome, Outcome
+from include.rsp.vocabulary import Outcome
+
+NOTHING_BROKEN: Mapping[Digest, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is judged, and up to where the ledger was read.
+
+    Args:
+        verdict: whose red lines demand the standards.
+        ledger_index: evidence that was chained later does not count.
+        at: as of when.
+        interim: the plan of measures that is to stand in for what is not met.
+        broken: by record digest, why the attachments of a piece of evidence do not read.
+        closed_at: when the packet was closed that people signed; None: nothing was signed.
+    """
+
+    verdict: Digest
+    ledger_index: int
+    at: datetime
+    interim: Digest | None = None
+    broken: Mapping[Digest, str] = NOTHING_BROKEN
+    closed_at: datetime | None = None
+
+
+def required_of(state: LedgerState, rules: Rules, verdict: Digest) -> tuple[list[str], list[str]]:
+    """(standards, documents) that a verdict's red lines and the standing rules require."""
+    found = state.expect(verdict, r.Verdict)
+    demanding = [line for line in found.decision.red_lines if line.demands]
+    run_id = state.occasion(found.assessment_id).run_id
+    standing = {one.standard for one in standing_requirements(state, rules.policy, run_id)}
+    standards = standing | {one for line in demanding for one in line.required_standards}
+    documents = {one for line in demanding for one in line.required_documents}
+    return sorted(standards), sorted(documents)
 
 
 def judge_required(
-    state: LedgerState, policy: Policy, verdict_digest: Digest, *, ledger_index: int, at: datetime
+    state: LedgerState, rules: Rules, asked: Asked
 ) -> tuple[list[StandardJudgement], bool]:
     """(judgements, whether all hold) of what a verdict's red lines and the standing rules require.
 
-    Only evidence chained up to `ledger_index` counts. Documents that the lines require are judged
-    beside the standards: each section has to be filed, with the text attached, for this checkpoint.
-    Nothing required at all holds nothing.
+    Documents that the lines require are judged beside the standards: each section has to be filed,
+    with the text attached, for this checkpoint. Nothing required at all holds nothing. Interim
+    measures stand in for what is not met, if all of them are shown and the plan covers everything;
+    a document they never replace.
     """
-    verdict = state.expect(verdict_digest, r.Verdict)
-    demanding = [line for line in verdict.decision.red_lines if line.demands]
-    run_id = state.occasion(verdict.assessment_id).run_id
-    standing = {one.standard for one in standing_requirements(state, policy, run_id)}
-    standards = sorted(standing | {one for line in demanding for one in line.required_standards})
-    documents = sorted({one for line in demanding for one in line.required_documents})
-    evidence = {
-        digest: piece
+    standards, documents = required_of(state, rules, asked.verdict)
+    known = {
+        digest: Shown(piece, verified_by(state, digest), asked.broken.get(digest))
         for digest, piece in state.evidence.items()
-        if state.index_of[digest] <= ledger_index
+        if state.index_of[digest] <= asked.ledger_index
     }
-    checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint).digest
+    verdict = state.expect(asked.verdict, r.Verdict)
+    basis = Basis(
+        plan=rules.suite.safeguards,
+        evidence=known,
+        at=asked.at,
+        exemptions=[
+            one.exemption
+            for digest, one in state.exemptions.items()
+            if state.index_of[digest] <= asked.ledger_index
+        ],
+        checkpoint=state.expect(verdict.checkpoint.record, r.Checkpoint).digest,
+        closed_at=asked.closed_at,
+    )
+    judged = [
+        judge_standard(rules.policy.standard(one), rules.requirements_of(one), basis)
+        for one in standards
+    ]
+    filed = _filed(basis)
+    papers = [judge_standard(rules.policy.document(one), None, filed) for one in documents]
+    if asked.interim is None:
+        every = judged + papers
+        return every, bool(every) and all(one.holds for one in every)
+    measures, stands_in = _judge_measures(state, rules, asked, judged, basis)
+    holds = stands_in and all(one.holds for one in papers)
+    return [*judged, *papers, measures], holds
+
+
+def _filed(basis: Basis) -> Basis:
+    """Only what is about this checkpoint, with the text attached."""
     filed = {
-        digest: piece
-        for digest, piece in evidence.items()
-        if piece.checkpoint == checkpoint and piece.attachment is not None
+        digest: one
+        for digest, one in basis.evidence.items()
+        if one.piece.checkpoint == basis.checkpoint and one.piece.attachments
     }
-    judged = [judge_standard(policy.standard(one), evidence, at=at) for one in standards]
-    judged += [judge_standard(policy.document(one), filed, at=at) for one in documents]
-    return judged, bool(judged) and all(one.holds for one in judged)
+    return Basis(
+        plan=basis.plan,
+        evidence=filed,
+        at=basis.at,
+        checkpoint=basis.checkpoint,
+        closed_at=basis.closed_at,
+    )
+
+
+def _judge_measures(
+    state: LedgerState, rules: Rules, asked: Asked, judged: list[StandardJudgement], basis: Basis
+) -> tuple[StandardJudgement, bool]:
+    """The plan's measures as a standard, and whether they stand in for all that is not met."""
+    plan = state.expect(asked.interim or "", r.InterimPlan)
+    rule = rules.policy.interim_measures
+    clause = rule.clause if rule else "the policy knows no interim measures"
+    standard, said = plan.plan.as_standard(clause, rules.policy.levels[-1])
+    measures = judge_standard(standard, said, basis)
+    problems = problems_with_plan(plan.plan, rule, judged, rules.suite.safeguards)
+    longest = timedelta(days=rule.longest_days) if rule else timedelta(0)
+    in_time = asked.at <= min(plan.plan.until, plan.at + longest)
+    same = plan.verdict.record == asked.verdict
+    return measures, measures.holds and not problems and in_time and same
+
+
+def verified_by(state: LedgerState, evidence: Digest) -> str | None:
+    """Who stands behind a chained piece of evidence: the holder of the key that signed it, or the
+    probe. None: nobody does. The notary checked the signature before it chained it.
+    """
+    record = state.expect(evidence, r.Evidence)
+    if record.envelope is not None and state.trust is not None:
+        keyid = record.envelope.signatures[0].get("keyid")
+        return next((one.holder for one in state.trust.keys if one.keyid == keyid), None)
+    return f"{PROBE} {record.evidence.probe.id}" if record.evidence.probe else None
 
 
 def suffices(verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> bool:
@@ -59,36 +152,35 @@ def suffices(verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> boo
 
 
 def check_safeguards(
-    state: LedgerState,
-    policy: Policy,
-    verdict: r.RecordRef,
-    judgement: r.RecordRef | None,
-    *,
-    at: datetime,
+    state: LedgerState, rules: Rules, signed: r.RecordRef | None, asked: Asked
 ) -> datetime:
     """The judgement that was signed for holds, and still does on all evidence there is now.
 
+    What was collected after the packet was closed cannot stand in for what people were shown.
+
+    Args:
+        signed: the judgement in the packet that people signed.
+        asked: about the verdict, as of now.
+
     Returns:
-        When the first piece of that evidence expires.
+        When the first piece of that evidence expires, or the plan of interim measures ends.
 
     Raises:
         Refused: otherwise.
     """
-    if judgement is None:
+    if signed is None:
         raise Refused("no_safeguards", "The signed packet holds no judgement of the safeguards.")
-    signed = state.expect(judgement.record, r.SafeguardsJudgement)
-    if not signed.holds or signed.verdict != verdict:
+    shown = state.expect(signed.record, r.SafeguardsJudgement)
+    if not shown.holds or shown.verdict.record != asked.verdict:
         raise Refused("safeguards_not_verified", "The required safeguards were not shown to hold.")
-    judged, holds = judge_required(state, policy, verdict.record, ledger_index=state.length, at=at)
+    judged, holds = judge_required(state, rules, asked)
     if not holds:
-        lost = [
-            f"{row.criterion} {row.outcome}"
-            for one in judged
-            for row in one.criteria
-            if row.outcome is not CriterionOutcome.MET
-        ]
+        lost = [f"{name_of(standard, row)} {row.outcome}" for standard, row in unmet(judged)]
         raise Refused("safeguards_stale", f"Since they were judged: {', '.join(lost)}.")
-    return good_until(judged) or at
+    until = good_until(judged) or asked.at
+    if asked.interim is None:
+        return until
+    return min(until, state.expect(asked.interim, r.InterimPlan).plan.until)
 
 
 def good_until(judged: list[StandardJudgement]) -> datetime | None:

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from include.rsp.canonical import Identifier
 from include.rsp.clause import Clause, Version, refuse_cycles, refuse_doubles, refuse_unknown
 from include.rsp.duties import Duties
+from include.rsp.interim import InterimRule
 from include.rsp.people_parts import HoldRule, Response, SignOff
 from include.rsp.policy_parts import (
     Authority,
@@ -52,6 +53,9 @@ class Policy(Duties):
     )
     outcomes: list[OutcomeRule]
     responses: list[Response] = Field(default_factory=list)
+    interim_measures: InterimRule | None = Field(
+        default=None, description="what may stand in for a standard for a time; null: nothing"
+    )
     machine_determination: MachineDetermination
     sign_off: SignOff
     hold: HoldRule

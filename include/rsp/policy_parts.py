@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.rsp.canonical import Document, Identifier
+from include.rsp.canonical import Digest, Document, Identifier
 from include.rsp.clause import (
     CENTURY_DAYS,
     CENTURY_SECONDS,
@@ -63,11 +63,21 @@ class Criterion(NamedClause):
     )
 
 
+class CatalogueRef(Document):
+    """A catalogue of how a standard is shown to hold, named by the digest of its file."""
+
+    name: Identifier = Field(description="of its file in include/safeguards, without the ending")
+    sha256: Digest
+
+
 class Standard(NamedClause):
     """A safeguards standard. One without criteria is not yet written and can never hold."""
 
     level: str = Field(min_length=1, description="one of the policy's levels")
     text: str
+    catalogue: CatalogueRef | None = Field(
+        default=None, description="null: each criterion is shown once, by its own evidence"
+    )
     criteria: list[Criterion]
 
     @model_validator(mode="after")

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from include.rsp.canonical import Digest, Document, Identifier, Moment
+from include.rsp.catalogue import CatalogueStandard, Requirement, default_requirement
 from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.policy_parts import Criterion, Standard
-from include.rsp.results import BlobRef
+from include.rsp.safeguard_evidence import (
+    Exemption,
+    Known,
+    SafeguardEvidence,
+    Shown,
+    counts_at,
+)
+from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
 from include.rsp.vocabulary import CriterionOutcome
 
-
-class SafeguardEvidence(Document):
-    """One dated piece of evidence for one criterion."""
-
-    standard: Identifier
-    criterion: Identifier
-    type: Identifier
-    shows: bool = Field(description="False: it shows that the criterion is not met")
-    statement: str = Field(min_length=1)
-    collected_at: Moment
-    collector: str = Field(min_length=1)
-    checkpoint: Digest | None = Field(
-        default=None, description="the checkpoint it is about; null: the standard in general"
-    )
-    attachment: BlobRef | None
-    simulated: bool
+SATISFIED = (CriterionOutcome.MET, CriterionOutcome.NOT_APPLICABLE)
 
 
 class CriterionJudgement(Document):
-    """What is known of one criterion, and the record that decided it."""
+    """What is known of one requirement on one surface, and the record that decided it."""
 
-    criterion: Identifier
+    criterion: Identifier = Field(description="of the policy's standard")
+    requirement: Identifier
     part: str
+    surface: Identifier
+    owner: Identifier | None = Field(description="who has to see to it; null: nobody is named")
     outcome: CriterionOutcome
     clause: str
     evidence: Digest | None
@@ -47,69 +45,242 @@ class StandardJudgement(Document):
     """What is known of one standard. It holds only if it has criteria and all are met."""
 
     standard: Identifier
+    level: str
     holds: bool
     criteria: list[CriterionJudgement]
 
 
-def judge_standard(
-    standard: Standard, evidence: Mapping[str, SafeguardEvidence], *, at: datetime
-) -> StandardJudgement:
-    """Judge every criterion against the evidence (by record digest) as of a time.
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """All that a judgement follows from, beside the standard itself.
 
-    A standard without criteria never holds: nothing has been written that could be shown.
+    Args:
+        plan: the lab's surfaces and owners.
+        evidence: by record digest.
+        exemptions: those that a second person accepted.
+        at: as of when.
+        checkpoint: evidence about another checkpoint does not count.
+        closed_at: when the packet was closed that people signed: nothing that was collected later
+            speaks for a safeguard. None: nothing was signed yet.
     """
-    rows = [_judge(standard.id, criterion, evidence, at) for criterion in standard.criteria]
-    holds = bool(rows) and all(row.outcome is CriterionOutcome.MET for row in rows)
-    return StandardJudgement(standard=standard.id, holds=holds, criteria=rows)
+
+    plan: SafeguardPlan
+    evidence: Known
+    at: datetime
+    exemptions: Sequence[Exemption] = ()
+    checkpoint: Digest | None = None
+    closed_at: datetime | None = None
+    index: Mapping[tuple[str, str], list[tuple[Digest, Shown]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found: dict[tuple[str, str], list[tuple[Digest, Shown]]] = defaultdict(list)
+        replaced = {one.piece.supersedes for one in self.evidence.values()}
+        for digest, one in self.evidence.items():
+            piece = one.piece
+            about = piece.checkpoint in (None, self.checkpoint)
+            if digest not in replaced and about:
+                found[piece.standard, piece.criterion].append((digest, one))
+        object.__setattr__(self, "index", found)
+
+
+def judge_standard(
+    standard: Standard, said: CatalogueStandard | None, basis: Basis
+) -> StandardJudgement:
+    """Judge every requirement on each of its surfaces.
+
+    A standard without criteria never holds: nothing has been written that could be shown. Nor does
+    one of which nothing is met, only accepted as not applicable.
+
+    Args:
+        said: the catalogue's requirements; None: the policy's own criteria, for the organisation.
+    """
+    required = _requirements(standard, said)
+    rows = [
+        _judge(standard.id, criterion, requirement, surface, problem, basis)
+        for criterion, requirement in required
+        for surface, problem in surfaces_of(requirement, basis.plan)
+    ]
+    outcomes = {row.outcome for row in rows}
+    holds = CriterionOutcome.MET in outcomes and outcomes <= set(SATISFIED)
+    return StandardJudgement(standard=standard.id, level=standard.level, holds=holds, criteria=rows)
+
+
+def _requirements(
+    standard: Standard, said: CatalogueStandard | None
+) -> list[tuple[Criterion, Requirement]]:
+    """In the order of the policy's criteria. A policy's shorter age wins over the catalogue's."""
+    if said is None:
+        return [(one, default_requirement(one)) for one in standard.criteria]
+    return [
+        (criterion, requirement)
+        for criterion in standard.criteria
+        for requirement in said.requirements
+        if requirement.criterion == criterion.id
+    ]
+
+
+def surfaces_of(requirement: Requirement, plan: SafeguardPlan) -> Iterator[tuple[str, str | None]]:
+    """(surface, why it cannot be shown there at all) for each surface that must be looked at."""
+    if not requirement.surfaces:
+        yield ORGANISATION, None
+        return
+    absent = {one.kind for one in plan.absent}
+    for kind in requirement.surfaces:
+        there = [one.id for one in plan.surfaces if one.kind is kind]
+        yield from ((one, None) for one in there)
+        if not there and kind not in absent:
+            yield (
+                kind.value,
+                (
+                    f"the suite lists no surface of the kind {kind.value!r}, nor says that there is "
+                    "none; list it under safeguards.surfaces or safeguards.absent"
+                ),
+            )
+    if set(requirement.surfaces) <= absent:
+        yield (
+            ORGANISATION,
+            (
+                "the suite says that there is none of its surfaces; have it accepted as not "
+                "applicable (`rsp evidence exempt`)"
+            ),
+        )
 
 
 def _judge(
-    standard_id: str, criterion: Criterion, evidence: Mapping[str, SafeguardEvidence], at: datetime
-) -> CriterionJudgement:
-    """The newest evidence of the right type decides; a tie is decided against the criterion."""
-    candidates = [
-        (piece.collected_at, not piece.shows, digest)
-        for digest, piece in evidence.items()
-        if (piece.standard, piece.criterion, piece.type)
-        == (standard_id, criterion.id, criterion.evidence)
-        and piece.collected_at <= at + CLOCK_TOLERANCE
-    ]
-    if not candidates:
-        return _row(
-            criterion,
-            CriterionOutcome.MISSING,
-            None,
-            None,
-            f"no evidence of the type {criterion.evidence!r}; "
-            f"add it with `rsp evidence add --criterion {criterion.id}`",
-        )
-    digest = max(candidates)[2]
-    newest = evidence[digest]
-    until = None
-    if criterion.max_age_days is not None:
-        until = newest.collected_at + timedelta(days=criterion.max_age_days)
-    if not newest.shows:
-        return _row(criterion, CriterionOutcome.NOT_MET, digest, None, newest.statement)
-    if until is None or at > until:
-        limit = "the policy gives no age" if until is None else f"{criterion.max_age_days:g} days"
-        because = f"collected {newest.collected_at:%Y-%m-%d %H:%M} (allowed age: {limit})"
-        return _row(criterion, CriterionOutcome.STALE, digest, until, because)
-    return _row(criterion, CriterionOutcome.MET, digest, until, newest.statement)
-
-
-def _row(
+    standard: str,
     criterion: Criterion,
-    outcome: CriterionOutcome,
-    digest: str | None,
-    until: datetime | None,
-    because: str,
+    requirement: Requirement,
+    surface: str,
+    problem: str | None,
+    basis: Basis,
 ) -> CriterionJudgement:
-    return CriterionJudgement(
-        criterion=criterion.id,
-        part=criterion.part,
-        outcome=outcome,
-        clause=criterion.clause,
-        evidence=digest,
-        because=because,
-        good_until=until,
+    """The newest evidence that counts decides; a tie is decided against the requirement."""
+
+    def row(
+        outcome: CriterionOutcome,
+        because: str,
+        evidence: Digest | None = None,
+        until: datetime | None = None,
+    ) -> CriterionJudgement:
+        return CriterionJudgement(
+            criterion=criterion.id,
+            requirement=requirement.id,
+            part=criterion.part,
+            surface=surface,
+            owner=basis.plan.owner_of(standard, requirement.id, surface),
+            outcome=outcome,
+            clause=requirement.clause,
+            evidence=evidence,
+            because=because,
+            good_until=until,
+        )
+
+    exempt = _exempted(standard, requirement.id, surface, basis)
+    if exempt is not None:
+        return row(CriterionOutcome.NOT_APPLICABLE, exempt.because, until=exempt.until)
+    if problem is not None:
+        return row(CriterionOutcome.MISSING, problem)
+    owners = basis.plan.owners_of(standard, requirement.id, surface)
+    seen = basis.index.get((standard, requirement.id), [])
+    doubts = {digest: _doubt(requirement, surface, owners, one, basis) for digest, one in seen}
+    usable = {digest: one.piece for digest, one in seen if doubts[digest] is None}
+    if not usable:
+        said = sorted({one for one in doubts.values() if one}) or [
+            f"no evidence; add some of the type {' or '.join(requirement.evidence)} with "
+            f"`rsp evidence add --criterion {requirement.id}`"
+        ]
+        return row(CriterionOutcome.MISSING, "; ".join(said[:3]))
+    digest = max(usable, key=lambda one: (usable[one].collected_at, not usable[one].shows, one))
+    piece = usable[digest]
+    if not piece.shows:
+        return row(CriterionOutcome.NOT_MET, piece.statement, digest)
+    until = _good_until(criterion, requirement, piece)
+    if until is None or basis.at > until:
+        return row(CriterionOutcome.STALE, _too_old(criterion, requirement, piece), digest, until)
+    return row(CriterionOutcome.MET, piece.statement, digest, until)
+
+
+def _exempted(standard: str, requirement: str, surface: str, basis: Basis) -> Exemption | None:
+    return next(
+        (
+            one
+            for one in basis.exemptions
+            if (one.standard, one.criterion, one.surface) == (standard, requirement, surface)
+            and one.claimed_at <= basis.at + CLOCK_TOLERANCE
+            and basis.at <= one.until
+        ),
+        None,
     )
+
+
+def _doubt(
+    requirement: Requirement, surface: str, owners: frozenset[str], one: Shown, basis: Basis
+) -> str | None:
+    """Why a piece of evidence does not count here; None: it does.
+
+    What speaks against a safeguard counts whoever says it.
+    """
+    piece = one.piece
+    if one.broken is not None:
+        return one.broken
+    on = piece.surfaces or [ORGANISATION]
+    if surface not in on:
+        return f"there is evidence for {', '.join(on)}, none for {surface}"
+    if piece.type not in requirement.evidence:
+        return f"evidence of the type {piece.type} (expected {' or '.join(requirement.evidence)})"
+    if not counts_at(piece, basis.at + CLOCK_TOLERANCE, basis.closed_at):
+        bound = "what people signed" if piece.collected_at <= basis.at else "now"
+        return f"collected {piece.collected_at:%Y-%m-%d %H:%M:%S}, after {bound}"
+    if not piece.shows or requirement.verifier == "self":
+        return None
+    if one.by is None:
+        return (
+            f"{piece.collector} collected it, and no signature shows that (expected one of "
+            "somebody who does not own it)"
+        )
+    if one.by in owners:
+        return f"self-verified: {one.by} owns it (expected somebody else)"
+    return None
+
+
+def _good_until(
+    criterion: Criterion, requirement: Requirement, piece: SafeguardEvidence
+) -> datetime | None:
+    """How long it counts; None: no age is given, so it never does."""
+    days = _longest(criterion, requirement)
+    if days is None:
+        return None
+    until = piece.collected_at + timedelta(days=days)
+    return min(until, piece.expires_at) if piece.expires_at else until
+
+
+def _longest(criterion: Criterion, requirement: Requirement) -> float | None:
+    ages = [one for one in (criterion.max_age_days, requirement.max_age_days) if one is not None]
+    return min(ages) if len(ages) == 2 else None
+
+
+def _too_old(criterion: Criterion, requirement: Requirement, piece: SafeguardEvidence) -> str:
+    days = _longest(criterion, requirement)
+    limit = "the policy gives no age" if days is None else f"{days:g} days"
+    ended = f"; it expired {piece.expires_at:%Y-%m-%d %H:%M:%S}" if piece.expires_at else ""
+    return f"collected {piece.collected_at:%Y-%m-%d %H:%M} (allowed age: {limit}){ended}"
+
+
+def unmet(judged: Sequence[StandardJudgement]) -> list[tuple[str, CriterionJudgement]]:
+    """(standard, row) of whatever keeps standards from holding, in order."""
+    return [
+        (one.standard, row)
+        for one in judged
+        for row in one.criteria
+        if row.outcome not in SATISFIED
+    ]
+
+
+def name_of(standard: str, row: CriterionJudgement) -> str:
+    """One row for people: what is not shown, and where."""
+    said = (
+        row.requirement
+        if row.requirement == row.criterion
+        else (f"{row.criterion}/{row.requirement}")
+    )
+    return f"{standard}: {said} on {row.surface}"

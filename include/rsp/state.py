@@ -14,7 +14,7 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.errors import UnknownReference
 from include.rsp.run_state import RunState
-from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.safeguard_evidence import SafeguardEvidence
 
 T = TypeVar("T", bound=r.Record)
 
@@ -47,6 +47,9 @@ class LedgerState:
     runs: dict[str, RunState] = field(default_factory=dict)
     assessments: dict[str, AssessmentState] = field(default_factory=dict)
     evidence: dict[Digest, SafeguardEvidence] = field(default_factory=dict)
+    exemptions: dict[Digest, r.Exempted] = field(default_factory=dict)
+    judgements: dict[Digest, r.SafeguardsJudgement] = field(default_factory=dict)
+    drills: dict[Digest, r.Drill] = field(default_factory=dict)
     incidents: dict[Digest, r.Incident] = field(default_factory=dict)
     restatements: dict[Digest, r.Restatement] = field(default_factory=dict)
     approvals: dict[Digest, r.Approval] = field(default_factory=dict)
@@ -129,6 +132,12 @@ class LedgerState:
                 self.trust = record
             case r.Evidence():
                 self.evidence[digest] = record.evidence
+            case r.Exempted():
+                self.exemptions[digest] = record
+            case r.SafeguardsJudgement():
+                self.judgements[digest] = record
+            case r.Drill():
+                self.drills[digest] = record
             case r.Incident():
                 self.incidents[digest] = record
             case r.Restatement():
