@@ -13,6 +13,7 @@ from rich.console import Console
 from include.adapters.ledger import LedgerReader
 from include.rsp import records as r
 from include.rsp.canonical import short
+from include.rsp.safeguards import SATISFIED
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome, RedLineStatus
 from toylab.training import BASE_STEPS, FLOP_PER_STEP
@@ -193,8 +194,12 @@ def _judgement(record: r.SafeguardsJudgement) -> Iterator[tuple[str, str]]:
         verb = "holds" if standard.holds else "does NOT hold"
         yield f"redline  standard {standard.standard} {verb}", "green" if standard.holds else "red"
         for row in standard.criteria:
-            if row.outcome != "met":
-                yield f"         {row.criterion} ({row.clause}) {row.outcome}: {row.because}", "red"
+            if row.outcome not in SATISFIED:
+                yield (
+                    f"         {row.requirement} on {row.surface} ({row.clause}) {row.outcome}: "
+                    f"{row.because}",
+                    "red",
+                )
 
 
 _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {

@@ -16,7 +16,7 @@ from include.adapters.stamp import code_stamp
 from include.adapters.store import DirectoryStore
 from include.local_stack.layout import Layout
 from include.rsp import records as r
-from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.safeguard_evidence import SafeguardEvidence
 from toylab.milestones import RUN_ID
 
 STANDARD = "toy-asl-3"
@@ -45,7 +45,6 @@ def write_evidence(layout: Layout, evidence: dict[str, tuple[str, str]]) -> None
             statement=statement,
             collected_at=now,
             collector="the demo",
-            attachment=None,
             simulated=True,
         )
         write_record(store, r.Evidence(at=now, by="the demo", stamp=code_stamp(), evidence=piece))

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from include.adapters.ledger import write_record
 from include.adapters.catalogue_files import Fetch, beside, store_catalogues
+from include.adapters.ledger import write_record
 from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.signing import KeyFile, public_entry
 from include.adapters.stamp import code_stamp

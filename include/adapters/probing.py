@@ -43,7 +43,7 @@ class Look:
         Raises:
             InvalidDocument: it is not there, or is something else.
         """
-        return self._of(name, str, default)
+        return str(self._of(name, str, default))
 
     def number(self, name: str, default: float | None = None) -> float:
         """A setting that is a number; raises like `text`."""

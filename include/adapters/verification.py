@@ -8,6 +8,7 @@ ledger's tail together with every order and lease that names it (give `expect_he
 from __future__ import annotations
 
 from include.adapters import signing
+from include.adapters.evidence_store import broken_evidence
 from include.adapters.file_check import Report, check_files
 from include.adapters.gatekeeper import Gatekeeper
 from include.adapters.ledger import LEDGER, Link, entry_key, read_link, record_key
@@ -80,7 +81,7 @@ def _check_link(gatekeeper: Gatekeeper, rulebook: RuleBook, state: LedgerState, 
         case r.Permit() | r.Hold() | r.Deviation() | r.Escalation():
             if rules is None:
                 raise InvalidDocument(f"a {record.kind} without a policy in force")
-            _check_own(state, rules, record)
+            _check_own(gatekeeper.store, state, rules, record)
         case r.Refusal():
             pass  # a refusal grants nothing
         case _:
@@ -88,16 +89,24 @@ def _check_link(gatekeeper: Gatekeeper, rulebook: RuleBook, state: LedgerState, 
 
 
 def _check_own(
-    state: LedgerState, rules: Rules, record: r.Permit | r.Hold | r.Deviation | r.Escalation
+    store: Store,
+    state: LedgerState,
+    rules: Rules,
+    record: r.Permit | r.Hold | r.Deviation | r.Escalation,
 ) -> None:
     """What the notary wrote by itself follows from the state before."""
     at, stamp, policy = record.at, record.stamp, rules.policy
     match record:
         case r.Permit():
-            give = genesis_permit if record.checkpoint is None else answer_request
-            follows = give(state, record.reply_to.record, rules, stamp=stamp, at=at) == record
+            asked = record.reply_to.record
+            if record.checkpoint is None:
+                follows = genesis_permit(state, asked, rules, stamp=stamp, at=at) == record
+            else:
+                broken = broken_evidence(store, state)
+                given = answer_request(state, asked, rules, stamp=stamp, at=at, broken=broken)
+                follows = given == record
         case r.Hold():
-            follows = record in holds_due(state, policy, stamp=stamp, at=at)
+            follows = record in holds_due(state, rules, stamp=stamp, at=at)
         case r.Deviation():
             follows = record in deviations_due(state, stamp=stamp, at=at)
         case r.Escalation():

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from include.adapters.catalogue_files import read_rules
 from include.adapters.evidence_files import EvidenceFile
 from include.adapters.policy_files import (
     OVERLAYS,
@@ -54,7 +55,6 @@ def refuse_changed(store: str, files: tuple[Path, Path]) -> None:
     from include.adapters.rederivation import RuleBook
     from include.adapters.store import open_store
     from include.rsp.canonical import digest_bytes
-    from include.rsp.rules import Rules
 
     opened = open_store(store)
     rules = read_rules(*files)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.adapters.answer_check import check_packet_again
+from include.adapters.evidence_store import broken_evidence
 from include.adapters.gatekeeper import Gatekeeper
 from include.adapters.ledger import (
     LEDGER,
@@ -37,6 +38,7 @@ from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.oversight import escalations_due, holds_due
 from include.rsp.reading import parse_record
 from include.rsp.rules import Rules
+from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
 log = logging.getLogger("redline.notary")
@@ -218,20 +220,27 @@ class Notary:
         state, rules = self.reader.state, self._rules()
         if rules is None:
             return
-        while due := holds_due(state, rules.policy, stamp=code_stamp(), at=now):
+        while due := holds_due(state, rules, stamp=code_stamp(), at=now):
             self._append(due[0])  # what is due after it, is derived anew, as `rsp verify` does
         for digest, asked in list(state.unanswered.items()):
-            give = genesis_permit if isinstance(asked, r.TrainingRun) else answer_request
             try:
-                if isinstance(asked, r.PermitRequest) and asked.packet is not None:
-                    check_packet_again(state, asked.packet.record, self.witness)
-                self._append(give(state, digest, rules, stamp=code_stamp(), at=now))
+                self._append(self._permit(state, rules, digest, now))
             except DomainError as error:
                 self._refuse(digest, error, now=now, reply_to=digest, run_id=asked.run_id)
         for deviation in deviations_due(state, stamp=code_stamp(), at=now):
             self._append(deviation)
         for escalation in escalations_due(state, rules.policy, stamp=code_stamp(), at=now):
             self._append(escalation)
+
+    def _permit(self, state: LedgerState, rules: Rules, digest: Digest, now: datetime) -> r.Permit:
+        """The permit that is asked for; raises Refused when it must not be given."""
+        asked = state.unanswered[digest]
+        if isinstance(asked, r.TrainingRun):
+            return genesis_permit(state, digest, rules, stamp=code_stamp(), at=now)
+        if asked.packet is not None:
+            check_packet_again(state, asked.packet.record, self.witness)
+        broken = broken_evidence(self.store, state)
+        return answer_request(state, digest, rules, stamp=code_stamp(), at=now, broken=broken)
 
     def _publish(self) -> None:
         state = self.reader.state

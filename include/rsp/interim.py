@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 
 from include.rsp.canonical import Document, Identifier, Moment
 from include.rsp.catalogue import CatalogueStandard, Requirement
-from include.rsp.clause import CENTURY_DAYS, Clause, refuse_doubles
-from include.rsp.policy_parts import Criterion, Standard
+from include.rsp.clause import CENTURY_DAYS, refuse_doubles
+from include.rsp.policy_parts import Criterion, InterimRule, Standard
 from include.rsp.safeguard_plan import SafeguardPlan
 from include.rsp.safeguards import StandardJudgement, unmet
 from include.rsp.vocabulary import Measure
@@ -27,15 +27,6 @@ PART_OF = {
     Measure.RAISE_SENSITIVITY: "deployment",
     Measure.ISOLATE_WEIGHTS: "security",
 }
-
-
-class InterimRule(Clause):
-    """That a policy lets measures of equal assurance stand in for a standard, and by whom."""
-
-    allowed: list[Measure] = Field(min_length=1)
-    approvers: list[Identifier] = Field(min_length=1)
-    notify: list[Identifier] = Field(description="who is told before anything goes on by it")
-    longest_days: float = Field(gt=0, le=CENTURY_DAYS, description="then a new plan is needed")
 
 
 class Replaced(Document):

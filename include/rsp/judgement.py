@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest
@@ -17,7 +18,7 @@ from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome
 
-NOTHING_BROKEN: Mapping[Digest, str] = {}
+NOTHING_BROKEN: Mapping[Digest, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Asked:
     ledger_index: int
     at: datetime
     interim: Digest | None = None
-    broken: Mapping[Digest, str] = NOTHING_BROKEN
+    broken: Mapping[Digest, str] = field(default_factory=dict)
     closed_at: datetime | None = None
 
 
@@ -63,24 +64,9 @@ def judge_required(
     a document they never replace.
     """
     standards, documents = required_of(state, rules, asked.verdict)
-    known = {
-        digest: Shown(piece, verified_by(state, digest), asked.broken.get(digest))
-        for digest, piece in state.evidence.items()
-        if state.index_of[digest] <= asked.ledger_index
-    }
     verdict = state.expect(asked.verdict, r.Verdict)
-    basis = Basis(
-        plan=rules.suite.safeguards,
-        evidence=known,
-        at=asked.at,
-        exemptions=[
-            one.exemption
-            for digest, one in state.exemptions.items()
-            if state.index_of[digest] <= asked.ledger_index
-        ],
-        checkpoint=state.expect(verdict.checkpoint.record, r.Checkpoint).digest,
-        closed_at=asked.closed_at,
-    )
+    checkpoint = state.expect(verdict.checkpoint.record, r.Checkpoint).digest
+    basis = _basis(state, rules, asked, checkpoint)
     judged = [
         judge_standard(rules.policy.standard(one), rules.requirements_of(one), basis)
         for one in standards
@@ -93,6 +79,87 @@ def judge_required(
     measures, stands_in = _judge_measures(state, rules, asked, judged, basis)
     holds = stands_in and all(one.holds for one in papers)
     return [*judged, *papers, measures], holds
+
+
+def _basis(state: LedgerState, rules: Rules, asked: Asked, checkpoint: Digest | None) -> Basis:
+    def there(digest: Digest) -> bool:
+        return state.index_of[digest] <= asked.ledger_index
+
+    return Basis(
+        plan=rules.suite.safeguards,
+        evidence={
+            digest: Shown(piece, verified_by(state, digest), asked.broken.get(digest))
+            for digest, piece in state.evidence.items()
+            if there(digest)
+        },
+        at=asked.at,
+        exemptions=[one.exemption for key, one in state.exemptions.items() if there(key)],
+        checkpoint=checkpoint,
+        closed_at=asked.closed_at,
+    )
+
+
+def holds_in_general(state: LedgerState, rules: Rules, standard_id: str, *, at: datetime) -> bool:
+    """Whether a standard is shown to hold, whatever the checkpoint."""
+    return judge_in_general(state, rules, standard_id, at=at).holds
+
+
+def judge_in_general(
+    state: LedgerState,
+    rules: Rules,
+    standard_id: str,
+    *,
+    at: datetime,
+    checkpoint: Digest | None = None,
+    broken: Mapping[Digest, str] = NOTHING_BROKEN,
+) -> StandardJudgement:
+    """What is known of one standard, without a verdict that requires it.
+
+    Args:
+        checkpoint: evidence about other checkpoints does not count; None: any about one does not.
+    """
+    asked = Asked(verdict="", ledger_index=state.length, at=at, broken=broken)
+    basis = _basis(state, rules, asked, checkpoint)
+    standard = rules.policy.standard(standard_id)
+    return judge_standard(standard, rules.requirements_of(standard_id), basis)
+
+
+def rests_on_safeguards(state: LedgerState, permit: r.Permit) -> bool:
+    """Whether a permit was given because standards hold, or measures that stand in for them."""
+    return bool(judgement_behind(state, permit)) and not permit.below_recommendation
+
+
+def judgement_behind(state: LedgerState, permit: r.Permit) -> Digest | None:
+    """The judgement in the packet that was signed for a permit, if it holds."""
+    for ref in permit.basis:
+        record = state.get(ref.record)
+        if isinstance(record, r.Packet):
+            named = state.report_of(ref.record).judgement
+            if named and state.expect(named.record, r.SafeguardsJudgement).holds:
+                return named.record
+    return None
+
+
+def no_longer_met(state: LedgerState, rules: Rules, permit: r.Permit, *, at: datetime) -> str:
+    """What a permit rests on that is not shown any more, in words; empty: all of it is."""
+    behind = judgement_behind(state, permit)
+    if behind is None:
+        return ""
+    signed = state.expect(behind, r.SafeguardsJudgement)
+    judged, holds = judge_required(
+        state,
+        rules,
+        Asked(
+            verdict=signed.verdict.record,
+            ledger_index=state.length,
+            at=at,
+            interim=signed.interim.record if signed.interim else None,
+        ),
+    )
+    if holds:
+        return ""
+    lost = [f"{name_of(one, row)} is {row.outcome}: {row.because}" for one, row in unmet(judged)]
+    return "; ".join(lost[:5]) or "the measures no longer stand in for all that is not met"
 
 
 def _filed(basis: Basis) -> Basis:

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from include.rsp import records as r
 from include.rsp.authority import NOTARY
 from include.rsp.canonical import Digest
+from include.rsp.judgement import holds_in_general, no_longer_met, rests_on_safeguards
 from include.rsp.policy import Policy
 from include.rsp.responses import chosen_for
+from include.rsp.rules import Rules
 from include.rsp.run_state import RunState
-from include.rsp.safeguards import judge_standard
 from include.rsp.standing import newest_checkpoint, standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Choice, Outcome, Scope
@@ -34,7 +35,7 @@ class Cause:
 
 
 def holds_due(
-    state: LedgerState, policy: Policy, *, stamp: r.CodeStamp, at: datetime
+    state: LedgerState, rules: Rules, *, stamp: r.CodeStamp, at: datetime
 ) -> list[r.Hold]:
     """The holds that have to be ordered now; the first of them may make others needless.
 
@@ -42,13 +43,16 @@ def holds_due(
     names and in which it has none yet; (2) for every run that needs a standard by a standing rule
     while the evidence does not show that the standard holds, unless such a hold is in force;
     (3) for every determination that is stricter, unless what it is about is held or was permitted
-    anew since; (4) for every scope that a response which people chose orders something in.
+    anew since; (4) for every scope that a response which people chose orders something in;
+    (5) for every permit in force that rests on safeguards which evidence added since takes away.
     """
+    policy = rules.policy
     holds: list[r.Hold] = []
     for run_id, run in state.runs.items():
         causes = [
             *_verdicts_to_hold(state, policy, run_id),
-            *_standards_to_hold(state, policy, run_id, at),
+            *_standards_to_hold(state, rules, run_id, at),
+            *_safeguards_to_hold(state, rules, run_id, at),
         ]
         for cause in _officers_hold(state, run_id):
             if cause.scope not in {one.scope for one in causes}:  # the first of them holds it
@@ -98,7 +102,7 @@ def _verdicts_to_hold(state: LedgerState, policy: Policy, run_id: str) -> Iterat
 
 
 def _standards_to_hold(
-    state: LedgerState, policy: Policy, run_id: str, at: datetime
+    state: LedgerState, rules: Rules, run_id: str, at: datetime
 ) -> Iterator[Cause]:  # (2)
     run = state.runs[run_id]
     newest = newest_checkpoint(run)
@@ -108,8 +112,8 @@ def _standards_to_hold(
         return
     missing = [
         one
-        for one in standing_requirements(state, policy, run_id)
-        if not judge_standard(policy.standard(one.standard), state.evidence, at=at).holds
+        for one in standing_requirements(state, rules.policy, run_id)
+        if not holds_in_general(state, rules, one.standard, at=at)
     ]
     if missing:
         reason = "; ".join(
@@ -117,6 +121,32 @@ def _standards_to_hold(
             for one in missing
         )
         yield Cause(newest, Scope.TRAINING, reason)
+
+
+def _safeguards_to_hold(
+    state: LedgerState, rules: Rules, run_id: str, at: datetime
+) -> Iterator[Cause]:  # (5)
+    """Evidence that expires needs no hold: the permit ends with it."""
+    run = state.runs[run_id]
+    ordered = _ordered(run)
+    for digest, permit in run.permits.items():
+        scope = permit.purpose
+        done = run.held(scope) or digest in run.revoked or (digest, scope) in ordered
+        if done or at > permit.expires_at or not rests_on_safeguards(state, permit):
+            continue
+        if not _spoken_against(state, since=state.index_of[digest]):
+            continue
+        lost = no_longer_met(state, rules, permit, at=at)
+        if lost:
+            yield Cause(digest, scope, f"the safeguards no longer hold: {lost}")
+
+
+def _spoken_against(state: LedgerState, *, since: int) -> bool:
+    """Whether evidence that could take something away was chained after an index."""
+    return any(
+        state.index_of[digest] > since and (not piece.shows or piece.supersedes is not None)
+        for digest, piece in state.evidence.items()
+    )
 
 
 def _officers_hold(state: LedgerState, run_id: str) -> Iterator[Cause]:  # (3)

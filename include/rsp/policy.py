@@ -14,13 +14,13 @@ from pydantic import Field, model_validator
 from include.rsp.canonical import Identifier
 from include.rsp.clause import Clause, Version, refuse_cycles, refuse_doubles, refuse_unknown
 from include.rsp.duties import Duties
-from include.rsp.interim import InterimRule
 from include.rsp.people_parts import HoldRule, Response, SignOff
 from include.rsp.policy_parts import (
     Authority,
     ComputeTrigger,
     Criterion,
     Governance,
+    InterimRule,
     MachineDetermination,
     OutcomeRule,
     Preliminary,

@@ -14,7 +14,7 @@ from include.rsp.clause import (
     NamedClause,
     refuse_doubles,
 )
-from include.rsp.vocabulary import Outcome, RedLineStatus
+from include.rsp.vocabulary import Measure, Outcome, RedLineStatus
 
 
 class RedLine(NamedClause):
@@ -84,6 +84,15 @@ class Standard(NamedClause):
     def _criteria_are_distinct(self) -> Self:
         refuse_doubles(f"standard {self.id!r}", [criterion.id for criterion in self.criteria])
         return self
+
+
+class InterimRule(Clause):
+    """That a policy lets measures of equal assurance stand in for a standard, and by whom."""
+
+    allowed: list[Measure] = Field(min_length=1)
+    approvers: list[Identifier] = Field(min_length=1)
+    notify: list[Identifier] = Field(description="who is told before anything goes on by it")
+    longest_days: float = Field(gt=0, le=CENTURY_DAYS, description="then a new plan is needed")
 
 
 class Spacing(Document):

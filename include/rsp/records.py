@@ -173,13 +173,12 @@ WRITTEN_BY_WORK = (
 
 __all__ = [
     "AccountEntry", "Acknowledgement", "Adoption", "AirflowAnswer", "Answer", "AnyAnswer",
-    "Approval", "BlobRef",
-    "CapabilityReport", "Checkpoint", "CodeStamp", "DeletionAnswer", "Delivery", "Determination",
-    "Deviation", "DeviationKind", "Drill", "DrillStep", "Envelope", "Escalation", "Evidence", "Exempted", "Hold",
-    "Incident", "InterimPlan", "KeyEntry", "Notification", "Occasion", "Opinion", "Packet", "Permit", "PermitRequest", "Plan",
+    "Approval", "BlobRef", "CapabilityReport", "Checkpoint", "CodeStamp", "DeletionAnswer",
+    "Delivery", "Determination", "Deviation", "DeviationKind", "Drill", "DrillStep", "Envelope",
+    "Escalation", "Evidence", "Exempted", "Hold", "Incident", "InterimPlan", "KeyEntry",
+    "Notification", "Occasion", "Opinion", "Packet", "Permit", "PermitRequest", "Plan",
     "PolicyPublication", "PolicyReview", "Preflight", "Preliminary", "Proposal", "Receipt",
     "Record", "RecordBase", "RecordRef", "Refusal", "Restatement", "ResultSet", "ReviewRequest",
-    "Revocation",
-    "SafeguardsApproval", "SafeguardsJudgement", "SafeguardsReport", "StopCheck", "StopFinding", "TrainingRun", "TranscriptReviewed",
-    "TrustRoot", "Validation", "Verdict",
+    "Revocation", "SafeguardsApproval", "SafeguardsJudgement", "SafeguardsReport", "StopCheck",
+    "StopFinding", "TrainingRun", "TranscriptReviewed", "TrustRoot", "Validation", "Verdict",
 ]  # fmt: skip

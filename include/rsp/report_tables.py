@@ -30,11 +30,11 @@ def safeguards_section(judgement: r.SafeguardsJudgement | None) -> str:
     for standard in judgement.standards:
         lines += [
             "",
-            f"| {standard.standard} | outcome | because | evidence |",
-            "|---|---|---|---|",
+            f"| {standard.standard} | surface | outcome | because | evidence |",
+            "|---|---|---|---|---|",
         ]
         lines += [
-            f"| {row.criterion} ({in_line(row.clause)}) | **{row.outcome}** | "
+            f"| {row.requirement} ({in_line(row.clause)}) | {row.surface} | **{row.outcome}** | "
             f"{in_line(row.because)} | {short(row.evidence) if row.evidence else '-'} |"
             for row in standard.criteria
         ]

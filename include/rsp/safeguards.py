@@ -132,8 +132,8 @@ def surfaces_of(requirement: Requirement, plan: SafeguardPlan) -> Iterator[tuple
             yield (
                 kind.value,
                 (
-                    f"the suite lists no surface of the kind {kind.value!r}, nor says that there is "
-                    "none; list it under safeguards.surfaces or safeguards.absent"
+                    f"the suite lists no surface of the kind {kind.value!r}, nor says that there "
+                    "is none; list it under safeguards.surfaces or safeguards.absent"
                 ),
             )
     if set(requirement.surfaces) <= absent:
@@ -220,23 +220,26 @@ def _doubt(
 
     What speaks against a safeguard counts whoever says it.
     """
-    piece = one.piece
-    if one.broken is not None:
-        return one.broken
+    piece, at = one.piece, basis.at + CLOCK_TOLERANCE
     on = piece.surfaces or [ORGANISATION]
-    if surface not in on:
-        return f"there is evidence for {', '.join(on)}, none for {surface}"
+    if one.broken is not None or surface not in on:
+        return one.broken or f"there is evidence for {', '.join(on)}, none for {surface}"
     if piece.type not in requirement.evidence:
         return f"evidence of the type {piece.type} (expected {' or '.join(requirement.evidence)})"
-    if not counts_at(piece, basis.at + CLOCK_TOLERANCE, basis.closed_at):
-        bound = "what people signed" if piece.collected_at <= basis.at else "now"
+    if not counts_at(piece, at, basis.closed_at):
+        bound = "what people signed" if piece.collected_at <= at else "now"
         return f"collected {piece.collected_at:%Y-%m-%d %H:%M:%S}, after {bound}"
-    if not piece.shows or requirement.verifier == "self":
-        return None
+    if piece.shows and requirement.verifier == "independent":
+        return _not_independent(owners, one)
+    return None
+
+
+def _not_independent(owners: frozenset[str], one: Shown) -> str | None:
+    """Why what somebody collected does not verify what others own."""
     if one.by is None:
         return (
-            f"{piece.collector} collected it, and no signature shows that (expected one of "
-            "somebody who does not own it)"
+            f"{one.piece.collector} collected it, and no signature shows that (expected the "
+            "signature of somebody who does not own it)"
         )
     if one.by in owners:
         return f"self-verified: {one.by} owns it (expected somebody else)"

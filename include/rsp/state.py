@@ -121,6 +121,7 @@ class LedgerState:
         self.records[digest] = record
         self.head, self.last_at = entry, at
         self._count_in_general(digest, record)
+        self._count_of_safeguards(digest, record)
         self._count_of_people(digest, record)
         self._count_in_adoptions(digest, record)
         self._count_in_run(digest, record)
@@ -130,14 +131,6 @@ class LedgerState:
         match record:
             case r.TrustRoot():
                 self.trust = record
-            case r.Evidence():
-                self.evidence[digest] = record.evidence
-            case r.Exempted():
-                self.exemptions[digest] = record
-            case r.SafeguardsJudgement():
-                self.judgements[digest] = record
-            case r.Drill():
-                self.drills[digest] = record
             case r.Incident():
                 self.incidents[digest] = record
             case r.Restatement():
@@ -150,6 +143,17 @@ class LedgerState:
         if isinstance(record, r.Permit | r.Hold | r.Refusal) and record.reply_to:
             self.replies.setdefault(record.reply_to.record, digest)
             self.unanswered.pop(record.reply_to.record, None)
+
+    def _count_of_safeguards(self, digest: Digest, record: r.Record) -> None:
+        match record:
+            case r.Evidence():
+                self.evidence[digest] = record.evidence
+            case r.Exempted():
+                self.exemptions[digest] = record
+            case r.SafeguardsJudgement():
+                self.judgements[digest] = record
+            case r.Drill():
+                self.drills[digest] = record
 
     def _count_of_people(self, digest: Digest, record: r.Record) -> None:
         match record:

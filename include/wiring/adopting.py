@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 from include.adapters.adoption_check import derive_dispositions, derive_review, rules_in_force
-from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.catalogue_files import store_catalogues
+from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.proposal_files import (
     ProposedFiles,
     read_proposal,

@@ -104,7 +104,6 @@ def all_shown(
             statement="seen",
             collected_at=START,
             collector="somebody",
-            attachment=None,
             simulated=True,
         )
         for criterion in every

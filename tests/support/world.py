@@ -260,7 +260,7 @@ class World:
                     "statement": "shown in a test",
                     "collected_at": self.now,
                     "collector": "test",
-                    "attachment": None,
+                    "attachments": [],
                     "simulated": True,
                 } | changes
                 self.desk.submit(

@@ -115,7 +115,7 @@ def test_evidence_is_added_and_counts_once_chained(world: World, tmp_path: Path)
     world.now = datetime.now(UTC)
     world.notary.step()
     (piece,) = world.state.evidence.values()
-    assert piece.attachment is not None
+    assert piece.attachments
     assert piece.simulated
 
 

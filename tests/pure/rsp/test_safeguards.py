@@ -24,7 +24,6 @@ def piece(criterion: str, **changes: Any) -> SafeguardEvidence:
         "statement": "seen",
         "collected_at": START,
         "collector": "somebody",
-        "attachment": None,
         "simulated": True,
     }
     return SafeguardEvidence.model_validate(plain | changes)

@@ -51,7 +51,7 @@ def file_case(world: World, *, leave_out: str = "", **changes: Any) -> None:
             "standard": "affirmative-case", "criterion": section, "type": "affirmative-case",
             "shows": True, "statement": "written", "collected_at": world.now, "collector": "test",
             "checkpoint": checkpoint.digest, "simulated": True,
-            "attachment": put_blob(world.store, b"the text", name="case.md"),
+            "attachments": [put_blob(world.store, b"the text", name="case.md")],
         } | changes  # fmt: skip
         if section != leave_out:
             piece = SafeguardEvidence.model_validate(plain)
@@ -78,7 +78,7 @@ def test_the_standard_alone_is_not_enough(crossed: World) -> None:
         {"leave_out": "risks"},
         {"checkpoint": "sha256:" + "e" * 64},
         {"checkpoint": None},
-        {"attachment": None},
+        {"attachments": []},
         {"shows": False},
     ],
     ids=["a section less", "another checkpoint", "no checkpoint", "no text", "it says the reverse"],

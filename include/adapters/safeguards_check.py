@@ -1,0 +1,185 @@
+"""Whether records of safeguards may be chained: signatures, plans, and derivation again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from include.adapters import signing
+from include.adapters.evidence_store import broken_evidence, keys_of
+from include.adapters.rederivation import RuleBook
+from include.adapters.report_page import page_of
+from include.adapters.store import Store
+from include.rsp import records as r
+from include.rsp.attestation import Predicate
+from include.rsp.canonical import digest_bytes, digest_of
+from include.rsp.errors import Refused
+from include.rsp.evidence_check import CLOCK_TOLERANCE
+from include.rsp.judgement import Asked, judge_required
+from include.rsp.rules import Rules
+from include.rsp.safeguard_evidence import PROBE, Exemption, SafeguardEvidence
+from include.rsp.safeguards_report import report_markdown
+from include.rsp.state import LedgerState
+from include.rsp.vocabulary import KeyRole
+
+
+class SafeguardsCheck:
+    """Admits evidence, exemptions, plans, judgements, reports and drills."""
+
+    def __init__(self, store: Store, rulebook: RuleBook) -> None:
+        self.store, self.rulebook = store, rulebook
+
+    def _in_force(self, state: LedgerState) -> Rules:
+        rules = self.rulebook.in_force(state)
+        if rules is None:
+            raise Refused("no_policy", "No policy is in force.")
+        return rules
+
+    def check_evidence(self, state: LedgerState, record: r.Evidence) -> None:
+        """It may be chained only if (1) it is not dated in the future; (2) whoever is said to have
+        collected it signed it, if anybody did; (3) a probe is said to have collected it only if the
+        suite plans that probe for just this; (4) what it replaces is evidence for the same.
+        """
+        piece = record.evidence
+        if piece.collected_at > record.at + CLOCK_TOLERANCE:  # (1)
+            raise Refused("post_dated", "The evidence was collected in the future.")
+        if record.envelope is not None:  # (2)
+            _check_signed(state, record.envelope, piece)
+        if piece.probe is not None:  # (3)
+            self._check_planned(state, record)
+        if piece.supersedes is not None:  # (4)
+            before = state.evidence.get(piece.supersedes)
+            same = before is not None and (before.standard, before.criterion) == (
+                piece.standard,
+                piece.criterion,
+            )
+            replaced = {one.supersedes for one in state.evidence.values()}
+            if not same or piece.supersedes in replaced:
+                raise Refused(
+                    "not_superseding",
+                    f"{piece.supersedes} is no evidence for {piece.criterion} that is still to be "
+                    "replaced. See `rsp evidence list`.",
+                )
+
+    def _check_planned(self, state: LedgerState, record: r.Evidence) -> None:
+        piece, probe = record.evidence, record.evidence.probe
+        named = {one.id: one for one in self._in_force(state).suite.safeguards.probes}
+        planned = named.get(probe.id) if probe else None
+        if probe is None or planned is None:
+            raise Refused("unplanned_probe", f"The suite plans no such probe (got {probe}).")
+        said = (piece.standard, piece.criterion, piece.type, piece.surfaces, probe.probe)
+        expected = (
+            planned.standard, planned.requirement, planned.type, planned.surfaces, planned.probe,
+        )  # fmt: skip
+        if said != expected or piece.collector != f"{PROBE} {planned.id}" or record.envelope:
+            raise Refused(
+                "unplanned_probe",
+                f"The evidence says {said} by {piece.collector!r}; the suite plans {expected}.",
+            )
+
+    def check_exemption(self, state: LedgerState, record: r.Exempted) -> None:
+        """Two distinct people of the trust root signed just this, the second of them an officer who
+        signs or the second line; it ends by itself within the time of an approval.
+        """
+        one, rules = record.exemption, self._in_force(state)
+        first = _signer(state, record.claimed, one, officers=False)
+        second = _signer(state, record.accepted, one, officers=True)
+        signing_rule = rules.policy.sign_off
+        offices = [*signing_rule.roles, signing_rule.second_line.office]
+        if second.office not in offices:
+            raise Refused(
+                "wrong_office",
+                f"{second.holder} ({second.office}) may not accept it (expected one of {offices}).",
+            )
+        if first.holder == second.holder:
+            raise Refused(
+                "not_distinct", f"{first.holder} claimed it and may not accept it as well."
+            )
+        if one.claimed_at > record.at + CLOCK_TOLERANCE:
+            raise Refused("post_dated", "The exemption was claimed in the future.")
+        said = rules.requirements_of(one.standard)
+        days = said.reapproval_days if said else 365
+        if one.until > one.claimed_at + timedelta(days=days):
+            raise Refused(
+                "too_long",
+                f"It lasts until {one.until:%Y-%m-%d} (expected {days:g} days at most).",
+            )
+
+    def check_plan(self, state: LedgerState, record: r.InterimPlan) -> None:
+        """The policy knows interim measures, and the plan ends within its time."""
+        verdict = state.expect(record.verdict.record, r.Verdict)
+        rule = self.rulebook.of_assessment(state, verdict.assessment_id).policy.interim_measures
+        if rule is None:
+            raise Refused("not_offered", "The policy knows no interim measures.")
+        latest = record.at + timedelta(days=rule.longest_days)
+        if not record.at < record.plan.until <= latest:
+            raise Refused(
+                "too_long",
+                f"The plan ends {record.plan.until:%Y-%m-%d %H:%M} (expected after now, "
+                f"{latest:%Y-%m-%d %H:%M} at the latest; {rule.clause}).",
+            )
+
+    def check_judgement(self, state: LedgerState, record: r.SafeguardsJudgement) -> None:
+        """It follows from all evidence that there is."""
+        verdict = state.expect(record.verdict.record, r.Verdict)
+        rules = self.rulebook.of_assessment(state, verdict.assessment_id)
+        known = [*state.evidence, *state.exemptions]
+        if any(state.index_of[one] > record.ledger_index for one in known):
+            raise Refused("stale_index", "Evidence was added since. Judge the safeguards again.")
+        asked = Asked(
+            verdict=record.verdict.record,
+            ledger_index=record.ledger_index,
+            at=record.at,
+            interim=record.interim.record if record.interim else None,
+            broken=broken_evidence(self.store, state),
+        )
+        if judge_required(state, rules, asked) != (record.standards, record.holds):
+            raise Refused("not_derivable", "The judgement does not follow from the evidence.")
+
+    def check_report(self, state: LedgerState, record: r.SafeguardsReport) -> None:
+        """Its text follows from the records."""
+        judgement = state.expect(record.judgement.record, r.SafeguardsJudgement)
+        verdict = state.expect(judgement.verdict.record, r.Verdict)
+        rules = self.rulebook.of_assessment(state, verdict.assessment_id)
+        text = report_markdown(state, rules, record.judgement.record)
+        shown = (digest_bytes(text.encode()), digest_bytes(page_of(text)))
+        if shown != (record.document.blob, record.page.blob):
+            raise Refused("not_derivable", "The report's text does not follow from the records.")
+
+    def check_drill(self, state: LedgerState, record: r.Drill) -> None:
+        """The suite plans it, and its steps lie in order between its start and now."""
+        planned = {one.scenario: one.run for one in self._in_force(state).suite.safeguards.drills}
+        if planned.get(record.scenario) != record.run:
+            raise Refused(
+                "unplanned_drill",
+                f"The suite plans {planned.get(record.scenario)} for a drill of {record.scenario} "
+                f"(got {record.run}).",
+            )
+        times = [record.started_at, *(one.at for one in record.steps)]
+        if times != sorted(times) or times[-1] > record.at + CLOCK_TOLERANCE:
+            raise Refused(
+                "post_dated", "The steps of the drill are not in order, or in the future."
+            )
+
+
+def _check_signed(state: LedgerState, envelope: r.Envelope, piece: SafeguardEvidence) -> None:
+    key, subject, body = signing.verify(
+        envelope, keys_of(state.trust), Predicate.SAFEGUARD_EVIDENCE
+    )
+    if subject != digest_of(piece) or body != piece.model_dump(mode="json"):
+        raise Refused("bad_signature", f"{key.holder} signed other evidence than this.")
+    if piece.collector != key.holder or (key.simulated and not piece.simulated):
+        raise Refused(
+            "bad_signature",
+            f"Signed by {key.holder}{' (SIMULATED)' if key.simulated else ''}; the evidence names "
+            f"{piece.collector}{' (SIMULATED)' if piece.simulated else ''}.",
+        )
+
+
+def _signer(
+    state: LedgerState, envelope: r.Envelope, exemption: Exemption, *, officers: bool
+) -> r.KeyEntry:
+    keys = signing.keys_for(state.trust, KeyRole.OFFICER) if officers else keys_of(state.trust)
+    key, subject, body = signing.verify(envelope, keys, Predicate.EXEMPTION)
+    if subject != digest_of(exemption) or body != exemption.model_dump(mode="json"):
+        raise Refused("bad_signature", f"{key.holder} signed another exemption than this.")
+    return key

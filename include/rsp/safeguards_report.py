@@ -1,0 +1,264 @@
+"""The Safeguards Report: what holds, what does not, what expires next, and who owns it.
+
+Lifecycle step 22 (RSP 2.2 §4.3). Generated only from records, so that the notary writes the same
+text again. What a tired person needs stands before the first rule; the whole comes after it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from include.rsp import records as r
+from include.rsp.canonical import Digest, short
+from include.rsp.capability_report import FOLD
+from include.rsp.harmless import in_line
+from include.rsp.judgement import good_until, verified_by
+from include.rsp.rules import Rules
+from include.rsp.safeguards import SATISFIED, CriterionJudgement, StandardJudgement, unmet
+from include.rsp.state import LedgerState
+from include.rsp.vocabulary import CriterionOutcome
+
+FORMAT = "safeguards-report@1"
+FIRST_ROWS = 12
+"""So many rows of what is not met stand on the first screen; the rest is counted and follows."""
+NEXT_ROWS = 5
+
+
+def report_markdown(state: LedgerState, rules: Rules, judgement: Digest) -> str:
+    """The text of the report on a judgement."""
+    judged = state.expect(judgement, r.SafeguardsJudgement)
+    verdict = state.expect(judged.verdict.record, r.Verdict)
+    made = state.expect(verdict.checkpoint.record, r.Checkpoint)
+    first = [
+        f"# Safeguards Report: checkpoint {made.location}",
+        _answer(rules, judged),
+        _standards(judged.standards),
+        _not_met(judged.standards),
+        _expires(rules, judged),
+    ]
+    rest = [
+        *(_every_row(one) for one in judged.standards),
+        _interim(state, judged),
+        _evidence(state, judged),
+        _exemptions(state, judged),
+        _drills(state),
+        _records(made, judged, judgement),
+    ]
+    parts = ["\n\n".join(part for part in parts if part) for parts in (first, rest)]
+    return FOLD.join(parts) + "\n"
+
+
+def _answer(rules: Rules, judged: r.SafeguardsJudgement) -> str:
+    law = f"{rules.policy.id} {rules.policy.version}"
+    missing = len(unmet(judged.standards))
+    if not judged.standards:
+        said = "**Nothing is required**, so there is nothing to hold"
+    elif judged.holds and judged.interim:
+        said = "**Interim measures stand in** for what does not hold; they end by themselves"
+    elif judged.holds:
+        said = "**The required safeguards hold**, on every surface"
+    else:
+        said = f"**The required safeguards do NOT hold**: {missing} things are not shown"
+    return f"{said} ({law}, as of {judged.at:%Y-%m-%d %H:%M} UTC)."
+
+
+def _standards(standards: Sequence[StandardJudgement]) -> str:
+    if not standards:
+        return ""
+    lines = ["| standard | holds | met | not met | stale | missing | not applicable |",
+             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    for one in standards:
+        n = Counter(row.outcome for row in one.criteria)
+        holds = "**yes**" if one.holds else "**NO**"
+        if not one.criteria:
+            holds = "**NO: not written**"
+        counts = " | ".join(str(n[outcome]) for outcome in _COLUMNS)
+        lines.append(f"| {one.standard} ({in_line(one.level)}) | {holds} | {counts} |")
+    return "\n".join(lines)
+
+
+_COLUMNS = (
+    CriterionOutcome.MET,
+    CriterionOutcome.NOT_MET,
+    CriterionOutcome.STALE,
+    CriterionOutcome.MISSING,
+    CriterionOutcome.NOT_APPLICABLE,
+)
+
+
+def _not_met(standards: Sequence[StandardJudgement]) -> str:
+    rows = unmet(standards)
+    if not rows:
+        return "## What does not hold\n\nNothing."
+    shown = rows[:FIRST_ROWS]
+    lines = ["## What does not hold", "", "| what | surface | outcome | why | owner |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    lines += [
+        f"| {_what(row)} | {row.surface} | **{row.outcome}** | {_brief(row.because)} | "
+        f"{row.owner or 'nobody is named'} |"
+        for _, row in shown
+    ]
+    if len(rows) > len(shown):
+        owners = Counter(row.owner or "nobody is named" for _, row in rows[FIRST_ROWS:])
+        listed = ", ".join(f"{name}: {n}" for name, n in sorted(owners.items()))
+        lines += ["", f"And {len(rows) - len(shown)} more, below ({listed})."]
+    return "\n".join(lines)
+
+
+def _what(row: CriterionJudgement) -> str:
+    same = row.requirement == row.criterion
+    return row.requirement if same else f"{row.requirement} ({row.criterion})"
+
+
+def _brief(text: str) -> str:
+    line = in_line(text)
+    return line if len(line) <= 160 else f"{line[:157]}..."
+
+
+def _expires(rules: Rules, judged: r.SafeguardsJudgement) -> str:
+    rows = sorted(
+        (row.good_until, one.standard, row)
+        for one in judged.standards
+        for row in one.criteria
+        if row.good_until is not None and row.outcome in SATISFIED
+    ) if judged.standards else []  # fmt: skip
+    if not rows:
+        return "## What expires next\n\nNothing that holds expires."
+    lines = ["## What expires next", "", "| what | surface | until | left | owner |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for until, standard, row in rows[:NEXT_ROWS]:
+        left = until - judged.at
+        warn = timedelta(days=warn_days(rules, standard))
+        soon = "**" if left <= warn else ""
+        lines.append(
+            f"| {_what(row)} | {row.surface} | {until:%Y-%m-%d %H:%M} | "
+            f"{soon}{left.total_seconds() / 86400:.1f} days{soon} | "
+            f"{row.owner or 'nobody is named'} |"
+        )
+    return "\n".join(lines)
+
+
+def warn_days(rules: Rules, standard: str) -> float:
+    """How long before its evidence lapses a standard is looked at again."""
+    known = any(one.id == standard for one in rules.policy.standards)
+    said = rules.requirements_of(standard) if known else None
+    return said.warn_days if said else 0.0
+
+
+def expiring(rules: Rules, judged: r.SafeguardsJudgement) -> list[tuple[str, CriterionJudgement]]:
+    """(standard, row) of what still holds and lapses within the warning period, the first first."""
+    found = [
+        (row.good_until, one.standard, row)
+        for one in judged.standards
+        for row in one.criteria
+        if row.good_until is not None
+        and row.outcome in SATISFIED
+        and row.good_until - judged.at <= timedelta(days=warn_days(rules, one.standard))
+    ]
+    found.sort(key=lambda one: (one[0], one[1], one[2].requirement, one[2].surface))
+    return [(standard, row) for _, standard, row in found]
+
+
+def _every_row(standard: StandardJudgement) -> str:
+    head = f"## {standard.standard}: {'holds' if standard.holds else 'does NOT hold'}"
+    if not standard.criteria:
+        return f"{head}\n\nIts criteria are not written; nothing could show that it holds."
+    lines = [head, "", "| what | surface | outcome | because | until | evidence | owner |",
+             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines += [
+        f"| {_what(row)} ({in_line(row.clause)}) | {row.surface} | **{row.outcome}** | "
+        f"{in_line(row.because)} | {row.good_until:%Y-%m-%d %H:%M} | "
+        f"{short(row.evidence) if row.evidence else '-'} | {row.owner or '-'} |"
+        if row.good_until
+        else f"| {_what(row)} ({in_line(row.clause)}) | {row.surface} | **{row.outcome}** | "
+        f"{in_line(row.because)} | - | {short(row.evidence) if row.evidence else '-'} | "
+        f"{row.owner or '-'} |"
+        for row in standard.criteria
+    ]
+    return "\n".join(lines)
+
+
+def _interim(state: LedgerState, judged: r.SafeguardsJudgement) -> str:
+    if judged.interim is None:
+        return ""
+    plan = state.expect(judged.interim.record, r.InterimPlan).plan
+    lines = [
+        "## Interim measures",
+        "",
+        f"Until {plan.until:%Y-%m-%d %H:%M}. Why they assure as much: {in_line(plan.because)}",
+        "",
+        "| measure | kind | stands in for |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {in_line(one.text)} | {one.kind} | "
+        + ", ".join(f"{each.requirement} on {each.surface}" for each in one.replaces)
+        + " |"
+        for one in plan.measures
+    ]
+    return "\n".join(lines)
+
+
+def _evidence(state: LedgerState, judged: r.SafeguardsJudgement) -> str:
+    used = {row.evidence: None for one in judged.standards for row in one.criteria if row.evidence}
+    if not used:
+        return "## Evidence\n\nNone counted."
+    lines = ["## Evidence", "",
+             "| record | type | shows it | collected | by | who stands behind it | files |",
+             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    for digest in used:
+        piece = state.evidence[digest]
+        behind = verified_by(state, digest) or "nobody signed"
+        mark = ", SIMULATED" if piece.simulated else ""
+        lines.append(
+            f"| {short(digest)} | {piece.type} | {'yes' if piece.shows else 'NO'} | "
+            f"{piece.collected_at:%Y-%m-%d %H:%M:%S} | {in_line(piece.collector)}{mark} | "
+            f"{in_line(behind)} | {len(piece.attachments)} |"
+        )
+    return "\n".join(lines)
+
+
+def _exemptions(state: LedgerState, judged: r.SafeguardsJudgement) -> str:
+    rows = [
+        (one.standard, row)
+        for one in judged.standards
+        for row in one.criteria
+        if row.outcome is CriterionOutcome.NOT_APPLICABLE
+    ]
+    if not rows:
+        return ""
+    return "## Not applicable, as two people signed\n\n" + "\n".join(
+        f"- {standard}: {_what(row)} on {row.surface}: {in_line(row.because)}"
+        for standard, row in rows
+    )
+
+
+def _drills(state: LedgerState) -> str:
+    newest = {one.scenario: one for one in state.drills.values()}
+    if not newest:
+        return "## Drills\n\nNone was held."
+    lines = ["## Drills", "", "| scenario | held | took | gaps |", "|---|---|---|---|"]
+    for scenario, one in sorted(newest.items()):
+        took = (one.steps[-1].at - one.started_at).total_seconds()
+        mark = ", SIMULATED" if one.simulated else ""
+        gaps = in_line("; ".join(one.gaps)) or "none"
+        lines.append(
+            f"| {scenario}{mark} | {one.started_at:%Y-%m-%d %H:%M} | {took:.1f} s | {gaps} |"
+        )
+    return "\n".join(lines)
+
+
+def _records(made: r.Checkpoint, judged: r.SafeguardsJudgement, judgement: Digest) -> str:
+    until = good_until(judged.standards)
+    rows = {
+        "checkpoint": made.digest,
+        "verdict": judged.verdict.record,
+        "judgement": judgement,
+        "good until": f"{until:%Y-%m-%d %H:%M:%S}"
+        if until and judged.holds
+        else "it does not hold",
+        "format": FORMAT,
+    }
+    return "## Records\n\n" + "\n".join(f"- {name}: `{value}`" for name, value in rows.items())
