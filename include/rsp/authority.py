@@ -16,18 +16,18 @@ from include.rsp.canonical import Digest
 from include.rsp.decision import Decision
 from include.rsp.determination import Determined, check_determined
 from include.rsp.errors import Refused
-from include.rsp.judgement import NOTHING_BROKEN, Asked, check_safeguards
+from include.rsp.judgement import NOTHING_BROKEN
 from include.rsp.notices import check_receipts, owed
 from include.rsp.request_check import (
     check_holds,
     check_newest,
-    check_next_level,
     check_packet,
     check_seen,
     run_of,
 )
 from include.rsp.resumption import check_resumable
 from include.rsp.rules import Rules
+from include.rsp.shown_safeguards import shown_until
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.suite import spacing_of
@@ -145,7 +145,7 @@ def answer_request(
         if permit.purpose is request.purpose and request.verdict in permit.basis:
             raise Refused("already_permitted", "This verdict has its permit; not given twice.")
     determined = _determined(state, request, verdict, rules, at)  # (5)
-    evidence_until = _shown(state, request, verdict, rules, determined, at, broken)  # (6)
+    evidence_until = shown_until(state, request, rules, determined, at=at, broken=broken)  # (6)
     receipts: tuple[Digest, ...] = ()
     if determined is not None and request.packet is not None:
         receipts = check_receipts(state, rules.policy, request.packet.record, determined)  # (7)
@@ -205,53 +205,6 @@ def _determined(
             f"machine determine this: {verdict.decision.recommendation} for {request.purpose}.",
         )
     return None
-
-
-def _shown(
-    state: LedgerState,
-    request: r.PermitRequest,
-    verdict: r.Verdict,
-    rules: Rules,
-    determined: Determined | None,
-    at: datetime,
-    broken: Mapping[Digest, str],
-) -> datetime | None:
-    """Until when the safeguards that this rests on are shown to hold; None: it rests on none."""
-    continues = verdict.decision.recommendation is Outcome.CONTINUE
-    below = determined is not None and determined.below
-    overruling = request.verdict.record if below else None
-    standing = standing_requirements(state, rules.policy, request.run_id, overruling=overruling)
-    if not standing and (continues or below):
-        return None
-    names = [one.standard for one in standing]
-    check_next_level(rules.policy, verdict.decision, names)
-    report = state.report_of(request.packet.record) if request.packet else None
-    signed = report.judgement if report else None
-    plan = state.expect(signed.record, r.SafeguardsJudgement).interim if signed else None
-    if plan is not None:
-        _check_approvers(rules, determined)
-    asked = Asked(
-        verdict=request.verdict.record,
-        ledger_index=state.length,
-        at=at,
-        interim=plan.record if plan else None,
-        broken=broken,
-        closed_at=state.get(request.packet.record).at if request.packet else None,
-    )
-    return check_safeguards(state, rules, signed, asked)
-
-
-def _check_approvers(rules: Rules, determined: Determined | None) -> None:
-    """Interim measures carry something only if all whom the policy names approved of them."""
-    rule = rules.policy.interim_measures
-    missing = set(rule.approvers if rule else ["anybody"])
-    missing -= determined.offices if determined else set()
-    if missing:
-        raise Refused(
-            "interim_not_approved",
-            f"The interim measures need the approval of {', '.join(sorted(missing))} "
-            f"({rule.clause if rule else 'the policy knows none'}).",
-        )
 
 
 def ratios_of(rules: Rules, decision: Decision) -> tuple[float, float]:

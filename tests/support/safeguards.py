@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from include.adapters.asked_evidence import asked_of
 from include.rsp.canonical import digest_of
+from include.rsp.policy_parts import Standard
 from include.rsp.rules import Rules
 from include.rsp.safeguard_evidence import SafeguardEvidence, Shown
-from include.rsp.safeguard_plan import ORGANISATION
-from include.rsp.safeguards import surfaces_of
+from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
+from include.rsp.safeguards import Basis, StandardJudgement, judge_standard, surfaces_of
 
 
 def whole_evidence(
@@ -37,6 +38,14 @@ def whole_evidence(
                 "simulated": True,
             } | changes
             yield SafeguardEvidence.model_validate(plain)
+
+
+def judge_plain(
+    standard: Standard, pieces: Mapping[str, SafeguardEvidence], *, at: datetime
+) -> StandardJudgement:
+    """A standard by its policy's own criteria, in a lab without surfaces."""
+    evidence = {digest: Shown(piece) for digest, piece in pieces.items()}
+    return judge_standard(standard, None, Basis(plan=SafeguardPlan(), evidence=evidence, at=at))
 
 
 def shown(pieces: Iterator[SafeguardEvidence], by: str | None = "outsider") -> dict[str, Shown]:

@@ -7,9 +7,10 @@ import pytest
 
 from include.rsp.canonical import digest_of
 from include.rsp.policy_parts import Standard
-from include.rsp.safeguards import SafeguardEvidence, judge_standard
+from include.rsp.safeguard_evidence import SafeguardEvidence
 from include.rsp.vocabulary import CriterionOutcome
 from tests.support.factories import START, toy_policy
+from tests.support.safeguards import judge_plain
 
 STANDARD = toy_policy().standard("toy-asl-3")
 
@@ -38,7 +39,7 @@ def name_of(text: str) -> str:
 
 
 def test_a_standard_holds_when_every_criterion_is_met() -> None:
-    assert judge_standard(STANDARD, all_met(), at=START).holds
+    assert judge_plain(STANDARD, all_met(), at=START).holds
 
 
 @pytest.mark.parametrize("criterion", [one.id for one in STANDARD.criteria])
@@ -60,7 +61,7 @@ def test_each_criterion_alone_can_fail_the_standard(
     del evidence[name_of(criterion)]
     if changes is not None:
         evidence[name_of("changed")] = piece(criterion, **changes)
-    judged = judge_standard(STANDARD, evidence, at=START)
+    judged = judge_plain(STANDARD, evidence, at=START)
     assert not judged.holds
     row = next(one for one in judged.criteria if one.criterion == criterion)
     assert row.outcome is outcome
@@ -68,26 +69,26 @@ def test_each_criterion_alone_can_fail_the_standard(
 
 def test_evidence_is_stale_one_second_after_its_age() -> None:
     limit = timedelta(days=7)
-    assert judge_standard(STANDARD, all_met(), at=START + limit).holds
-    assert not judge_standard(STANDARD, all_met(), at=START + limit + timedelta(seconds=1)).holds
+    assert judge_plain(STANDARD, all_met(), at=START + limit).holds
+    assert not judge_plain(STANDARD, all_met(), at=START + limit + timedelta(seconds=1)).holds
 
 
 def test_the_newest_evidence_decides_and_a_tie_goes_against_the_criterion() -> None:
     evidence = all_met()
     name = STANDARD.criteria[0].id
     evidence[name_of("worse")] = piece(name, shows=False)
-    assert not judge_standard(STANDARD, evidence, at=START).holds
+    assert not judge_plain(STANDARD, evidence, at=START).holds
     evidence[name_of("better")] = piece(name, collected_at=START + timedelta(seconds=2))
-    assert judge_standard(STANDARD, evidence, at=START + timedelta(seconds=2)).holds
+    assert judge_plain(STANDARD, evidence, at=START + timedelta(seconds=2)).holds
 
 
 def test_a_standard_without_criteria_never_holds() -> None:
     unwritten = Standard(id="asl-4", clause="1", level="4", text="not written", criteria=[])
-    assert not judge_standard(unwritten, {}, at=START).holds
+    assert not judge_plain(unwritten, {}, at=START).holds
 
 
 def test_a_criterion_without_an_age_cannot_be_met() -> None:
     ageless = STANDARD.criteria[0].model_copy(update={"max_age_days": None})
     standard = STANDARD.model_copy(update={"criteria": [ageless]})
-    judged = judge_standard(standard, all_met(), at=START)
+    judged = judge_plain(standard, all_met(), at=START)
     assert judged.criteria[0].outcome is CriterionOutcome.STALE

@@ -1,0 +1,85 @@
+"""What a permit rests on, where safeguards have to hold before anything goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from include.rsp import records as r
+from include.rsp.canonical import Digest
+from include.rsp.determination import Determined
+from include.rsp.errors import Refused
+from include.rsp.judgement import Asked, check_safeguards, required_of
+from include.rsp.request_check import check_next_level
+from include.rsp.rules import Rules
+from include.rsp.standing import standing_requirements
+from include.rsp.state import LedgerState
+from include.rsp.vocabulary import Outcome
+
+
+def shown_until(
+    state: LedgerState,
+    request: r.PermitRequest,
+    rules: Rules,
+    determined: Determined | None,
+    *,
+    at: datetime,
+    broken: Mapping[Digest, str],
+) -> datetime | None:
+    """Until when the safeguards that a permit rests on count; None: it rests on none.
+
+    They count until the first piece of their evidence expires, a plan of interim measures ends, or
+    what the officers approved has to be approved again (RSP 2.2 §4.3: at least annually).
+
+    Raises:
+        Refused: they are not shown, not approved by whom the policy names, or the red lines that
+            come next are not published where the policy wants that first.
+    """
+    verdict = state.expect(request.verdict.record, r.Verdict)
+    continues = verdict.decision.recommendation is Outcome.CONTINUE
+    below = determined is not None and determined.below
+    overruling = request.verdict.record if below else None
+    standing = standing_requirements(state, rules.policy, request.run_id, overruling=overruling)
+    if not standing and (continues or below):
+        return None
+    names = [one.standard for one in standing]
+    check_next_level(rules.policy, verdict.decision, names)
+    report = state.report_of(request.packet.record) if request.packet else None
+    signed = report.judgement if report else None
+    plan = state.expect(signed.record, r.SafeguardsJudgement).interim if signed else None
+    if plan is not None:
+        _check_approvers(rules, determined)
+    asked = Asked(
+        verdict=request.verdict.record,
+        ledger_index=state.length,
+        at=at,
+        interim=plan.record if plan else None,
+        broken=broken,
+        closed_at=state.get(request.packet.record).at if request.packet else None,
+    )
+    until = check_safeguards(state, rules, signed, asked)
+    return min([until, *_approved_until(state, rules, request, determined)])
+
+
+def _approved_until(
+    state: LedgerState, rules: Rules, request: r.PermitRequest, determined: Determined | None
+) -> list[datetime]:
+    """For each required standard that has one, the end of the officers' approval."""
+    standards, _ = required_of(state, rules, request.verdict.record)
+    said = [rules.requirements_of(one) for one in standards]
+    if determined is None:
+        return []
+    return [determined.last_at + timedelta(days=one.reapproval_days) for one in said if one]
+
+
+def _check_approvers(rules: Rules, determined: Determined | None) -> None:
+    """Interim measures carry something only if all whom the policy names approved of them."""
+    rule = rules.policy.interim_measures
+    missing = set(rule.approvers if rule else ["anybody"])
+    missing -= determined.offices if determined else set()
+    if missing:
+        raise Refused(
+            "interim_not_approved",
+            f"The interim measures need the approval of {', '.join(sorted(missing))} "
+            f"({rule.clause if rule else 'the policy knows none'}).",
+        )
