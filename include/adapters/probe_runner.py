@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.adapters.probe_process import MOST_OUTPUT, ProbeProcess
+from include.adapters.probes.plain_json import read_json
 from include.adapters.probing import Seen
 from include.rsp.safeguard_plan import PlannedProbe
 
@@ -183,26 +184,14 @@ def _problem(one: _Looking, code: int | None, left_behind: int) -> str | None:
 def _read(planned: PlannedProbe, content: bytes) -> Seen:
     """The answer, if that is what it wrote."""
     try:
-        plain = json.loads(content, parse_constant=_refuse, object_pairs_hook=_once)
-        said = _Answer.model_validate(plain)
-    except (ValueError, RecursionError) as error:
-        why = f"{error.error_count()} fields are wrong" if isinstance(error, ValidationError) else (
-            "not JSON"
-        )  # fmt: skip
-        problem = f"its {len(content)} bytes of output are no answer: {why}"
+        said = _Answer.model_validate(read_json(content))
+    except ValueError as error:
+        fields = (
+            f"{error.error_count()} fields are wrong" if isinstance(error, ValidationError) else ""
+        )
+        problem = f"its {len(content)} bytes of output are no answer: {fields or 'not JSON'}"
         return _not_shown(planned, problem)
     return Seen(shows=said.shows, statement=said.statement, raw=said.raw)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands there twice")
-    return found
 
 
 def _not_shown(planned: PlannedProbe, problem: str) -> Seen:

@@ -14,7 +14,8 @@ from typing import Any, Self
 
 import httpx
 
-from include.adapters.probes.plain_json import positive, read_json
+from include.adapters.probes.look_parts import positive
+from include.adapters.probes.plain_json import read_json
 from include.adapters.probing import Look
 from include.rsp.errors import InvalidDocument, TransportError
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from include.adapters.probes import http_caller
 from include.adapters.probes.http_caller import Answer, Caller, NoAnswer, checked_url, shown
+from include.adapters.probes.look_parts import refuse_unknown_settings
 from include.adapters.probes.plain_json import (
     MISSING,
     checked_pointer,
     filled,
     read_template,
-    refuse_unknown_settings,
     value_at,
 )
 from include.adapters.probing import Look, Seen

@@ -13,13 +13,12 @@ from typing import Any
 
 from include.adapters.probes import http_caller
 from include.adapters.probes.http_caller import Caller, NoAnswer, checked_url, shown
+from include.adapters.probes.look_parts import NotShown, positive, refuse_unknown_settings
 from include.adapters.probes.plain_json import (
     MISSING,
     checked_pointer,
     filled,
-    positive,
     read_template,
-    refuse_unknown_settings,
     texts_in,
     value_at,
 )
@@ -34,10 +33,6 @@ METHODS = ("POST", "PUT")
 AHEAD_SECONDS = 5.0
 """So far the service's clock may be ahead of ours."""
 NOT_FOUND = 404
-
-
-class _NotShown(Exception):  # noqa: N818 - an outcome, caught below
-    """The monitor does not do what it should; says what."""
 
 
 @dataclass(slots=True)
@@ -70,7 +65,7 @@ class _Monitor:
         answer = self.caller.ask(method, url, body=body)
         self.raw["planted"] = answer.plain()
         if not 200 <= answer.status < 300:
-            raise _NotShown(f"the event was not taken: HTTP {answer.status} of {shown(url)}")
+            raise NotShown(f"the event was not taken: HTTP {answer.status} of {shown(url)}")
 
     def age_of_heartbeat(self) -> float:
         """Seconds since its last sign of life."""
@@ -105,12 +100,12 @@ def heartbeat(look: Look) -> Seen:
         try:
             _check_heartbeat(monitor.age_of_heartbeat(), oldest)  # (1)
             if monitor.sees(planted) or monitor.sees(never):  # (2)
-                raise _NotShown("it shows an event that never happened")
+                raise NotShown("it shows an event that never happened")
             monitor.plant(planted)
             took = _wait(monitor, planted, within)  # (3)
             if monitor.sees(never):  # (4)
-                raise _NotShown("it shows an event that never happened")
-        except (NoAnswer, _NotShown) as problem:
+                raise NotShown("it shows an event that never happened")
+        except (NoAnswer, NotShown) as problem:
             raw = {**monitor.raw, "problem": str(problem)}
             said = f"The monitor shows nothing: {problem}. {_expected(within, oldest)}"
             return Seen(shows=False, statement=said, raw=raw)
@@ -128,9 +123,9 @@ def _expected(within: float, oldest: float) -> str:
 
 def _check_heartbeat(age: float, oldest: float) -> None:
     if age > oldest:
-        raise _NotShown(f"its last heartbeat is {age:.0f} s old")
+        raise NotShown(f"its last heartbeat is {age:.0f} s old")
     if age < -AHEAD_SECONDS:
-        raise _NotShown(f"its last heartbeat is {-age:.0f} s in the future")
+        raise NotShown(f"its last heartbeat is {-age:.0f} s in the future")
 
 
 def _wait(monitor: _Monitor, marker: str, within: float) -> float:
@@ -146,7 +141,7 @@ def _wait(monitor: _Monitor, marker: str, within: float) -> float:
         if seen and took <= within:
             return took
         time.sleep(max(min(every, within - took), 0.0))
-    raise _NotShown(f"the planted event did not show up within {within:g} s ({polls} looks)")
+    raise NotShown(f"the planted event did not show up within {within:g} s ({polls} looks)")
 
 
 def _moment(value: Any, where: str) -> datetime:
@@ -161,4 +156,4 @@ def _moment(value: Any, where: str) -> datetime:
     except (ValueError, OverflowError, OSError):
         pass
     got = "nothing" if value is MISSING else f"a {type(value).__name__}"
-    raise _NotShown(f"{got} at {where} is no time of a heartbeat (ISO with zone, or seconds)")
+    raise NotShown(f"{got} at {where} is no time of a heartbeat (ISO with zone, or seconds)")

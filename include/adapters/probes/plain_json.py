@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 from include.adapters.probing import Look
@@ -20,35 +19,6 @@ class _Missing:
 MISSING: Final = _Missing()
 """What a pointer finds where there is nothing; null is something."""
 EVERY = "*"
-
-
-def refuse_unknown_settings(look: Look, known: Iterable[str]) -> None:
-    """A misspelt setting would be one that nobody checks.
-
-    Raises:
-        InvalidDocument: there is a setting that the probe does not know.
-    """
-    unknown = sorted(set(look.settings) - set(known))
-    if unknown:
-        raise InvalidDocument(
-            f"The probe does not know the settings {unknown} (expected some of {sorted(known)}; "
-            "docs/probes.md). Correct safeguards.probes of the suite."
-        )
-
-
-def positive(look: Look, name: str, default: float | None = None) -> float:
-    """A setting that is a number above zero, and finite.
-
-    Raises:
-        InvalidDocument: it is not.
-    """
-    value = look.number(name, default)
-    if not (math.isfinite(value) and value > 0):
-        raise InvalidDocument(
-            f"The probe's setting {name!r} is {value} (expected a number above 0). Correct "
-            "safeguards.probes of the suite."
-        )
-    return value
 
 
 def read_json(content: bytes) -> Any:
