@@ -35,8 +35,10 @@ from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.deviations import deviations_due
 from include.rsp.errors import DomainError, InvalidDocument, Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
+from include.rsp.judgement import judgement_behind
 from include.rsp.oversight import escalations_due, holds_due
 from include.rsp.reading import parse_record
+from include.rsp.reverification import is_approved
 from include.rsp.rules import Rules
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
@@ -248,7 +250,30 @@ class Notary:
             record = state.records[digest]
             if isinstance(record, r.Permit | r.Hold | r.Revocation):
                 mailbox.publish_order(self.store, self.keys, state, record, digest, index)
+            self._attest_safeguards(record)
         self._published = state.length
+
+    def _attest_safeguards(self, record: r.Record) -> None:
+        """People let something go on because safeguards hold, or approved the report on them."""
+        state = self.reader.state
+        judgement = None
+        if isinstance(record, r.Permit):
+            judgement = judgement_behind(state, record)
+        elif isinstance(record, r.SafeguardsApproval):
+            report = state.expect(record.about.record, r.SafeguardsReport)
+            policy = self._rules_of(report.judgement.record).policy
+            approved = is_approved(state, policy, record.about.record)
+            judgement = report.judgement.record if approved else None
+        if judgement is not None:
+            mailbox.publish_attestation(
+                self.store, self.keys[KeyRole.PERMIT], state, self._rules_of(judgement), judgement
+            )
+
+    def _rules_of(self, judgement: Digest) -> Rules:
+        state = self.reader.state
+        judged = state.expect(judgement, r.SafeguardsJudgement)
+        verdict = state.expect(judged.verdict.record, r.Verdict)
+        return self.rulebook.of_assessment(state, verdict.assessment_id)
 
     def _renew_leases(self, now: datetime) -> None:
         rules = self._rules()

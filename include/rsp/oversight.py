@@ -44,7 +44,8 @@ def holds_due(
     while the evidence does not show that the standard holds, unless such a hold is in force;
     (3) for every determination that is stricter, unless what it is about is held or was permitted
     anew since; (4) for every scope that a response which people chose orders something in;
-    (5) for every permit in force that rests on safeguards which evidence added since takes away.
+    (5) for every permit in force that rests on safeguards which evidence added since takes away,
+    or which an officer rejects.
     """
     policy = rules.policy
     holds: list[r.Hold] = []
@@ -134,11 +135,27 @@ def _safeguards_to_hold(
         done = run.held(scope) or digest in run.revoked or (digest, scope) in ordered
         if done or at > permit.expires_at or not rests_on_safeguards(state, permit):
             continue
+        rejected = _rejected(state, permit, since=state.index_of[digest])
+        if rejected is not None:
+            yield Cause(digest, scope, rejected)
+            continue
         if not _spoken_against(state, since=state.index_of[digest]):
             continue
         lost = no_longer_met(state, rules, permit, at=at)
         if lost:
             yield Cause(digest, scope, f"the safeguards no longer hold: {lost}")
+
+
+def _rejected(state: LedgerState, permit: r.Permit, *, since: int) -> str | None:
+    """What an officer says who rejects a Safeguards Report about what a permit rests on."""
+    for digest, one in state.records.items():
+        if state.index_of[digest] <= since or not isinstance(one, r.SafeguardsApproval):
+            continue
+        report = state.expect(one.about.record, r.SafeguardsReport)
+        judged = state.expect(report.judgement.record, r.SafeguardsJudgement)
+        if one.choice == "reject" and judged.verdict == permit.basis[0]:
+            return f"the {one.office} rejects the safeguards: {one.reason}"
+    return None
 
 
 def _spoken_against(state: LedgerState, *, since: int) -> bool:

@@ -53,6 +53,7 @@ from include.rsp.people_records import (
     Receipt,
     ReviewRequest,
     Revocation,
+    SafeguardsApproval,
     TranscriptReviewed,
 )
 from include.rsp.record_parts import (
@@ -70,7 +71,6 @@ from include.rsp.safeguard_records import (
     Evidence,
     Exempted,
     InterimPlan,
-    SafeguardsApproval,
     SafeguardsJudgement,
     SafeguardsReport,
 )

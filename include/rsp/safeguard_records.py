@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from include.rsp.canonical import Document, Identifier, Moment
 from include.rsp.interim import InterimMeasures
-from include.rsp.people_records import Answer
 from include.rsp.record_parts import Envelope, RecordBase, RecordRef
 from include.rsp.results import BlobRef
 from include.rsp.safeguard_evidence import Exemption, SafeguardEvidence
@@ -65,15 +64,6 @@ class SafeguardsReport(RecordBase):
     judgement: RecordRef
     document: BlobRef = Field(description="Markdown")
     page: BlobRef = Field(description="the same as HTML")
-
-
-class SafeguardsApproval(Answer):
-    """An officer on a Safeguards Report (lifecycle steps 23 and 34)."""
-
-    SAID: ClassVar[tuple[str, ...]] = ()
-
-    kind: Literal["safeguards_approval"] = "safeguards_approval"
-    choice: Literal["approve", "reject"]
 
 
 class DrillStep(Document):

@@ -21,6 +21,7 @@ from include.rsp.human_tasks import (
     DETERMINATION,
     OPINION,
     RECEIPT,
+    SAFEGUARDS,
     SECOND_LINE,
     SIGNERS,
     TOLD,
@@ -98,8 +99,10 @@ class AskPerson(HITLOperator):
 
     @as_airflow
     def _question(self, *, again: bool) -> Question | None:
-        from include.wiring.asking import question_for
+        from include.wiring.asking import approval_question, question_for
 
+        if self.kind == SAFEGUARDS:
+            return approval_question(open_desk(), self.office, self.about)
         return question_for(open_desk(), self.kind, self.office, self.about, again=again)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
@@ -159,6 +162,26 @@ def determine(
     if responses:
         _responses(followed, shown)
     return report, permit
+
+
+def approve(*, report: Any) -> XComArg:
+    """Officers on a Safeguards Report, each in turn, and the notary's attestation.
+
+    Args:
+        report: the digest, or empty: nobody is asked.
+    """
+    from include.wiring.safeguard_steps import attest_safeguards
+
+    last: Any = None
+    asked = {}
+    for office in SIGNERS:
+        asked[office] = _ask(SAFEGUARDS, office, report, trigger_rule=ASKED)
+        if last is not None:
+            last >> asked[office]
+        last = asked[office]
+    return step(attest_safeguards, trigger_rule=ASKED)(
+        report=report, answers={office: one.output for office, one in asked.items()}
+    )
 
 
 def _notices(followed: XComArg, shown: str) -> XComArg:
