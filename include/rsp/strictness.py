@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from include.rsp.duty_strictness import duty_loosenings
-from include.rsp.interim import InterimRule
 from include.rsp.people_strictness import people_loosenings
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import (
     CatalogueRef,
     ComputeTrigger,
     Criterion,
+    InterimRule,
     RedLine,
     Spacing,
     Standard,
