@@ -17,7 +17,7 @@ from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import Standard
 from include.rsp.results import EvaluationRun, Sample
-from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.safeguard_evidence import SafeguardEvidence
 from include.rsp.statistics import Observations
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.vocabulary import ResultStatus
@@ -27,7 +27,6 @@ START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 CHECKPOINT = "sha256:" + "c" * 64
 X = 2.6e9
 POLICY_BYTES = named_file(POLICIES, "toylab").read_bytes()
-SUITE_BYTES = named_file(SUITES, "toylab").read_bytes()
 
 
 def toy_policy(change: Callable[[dict[str, Any]], None] | None = None) -> Policy:
@@ -49,6 +48,14 @@ def changed(content: bytes, *changes: Callable[[dict[str, Any]], None] | None) -
         if change is not None:
             change(plain)
     return yaml.safe_dump(plain).encode()
+
+
+def without_probes(plain: dict[str, Any]) -> None:
+    """Nothing runs at the surfaces that probes would look at."""
+    plain["safeguards"] |= {"probes": [], "drills": []}
+
+
+SUITE_BYTES = changed(named_file(SUITES, "toylab").read_bytes(), without_probes)
 
 
 def with_deletion(plain: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from client.publish import Declared, publish
 from include.adapters import bootstrap
 from include.adapters import ledger as ledger_module
 from include.adapters.evaluation import JobOutcome
+from include.adapters.evidence_store import add_evidence, signer_of
 from include.adapters.ledger import LedgerReader
 from include.adapters.policy_files import read_policy
 from include.adapters.process_evaluator import ProcessEvaluator
@@ -33,7 +34,7 @@ from include.rsp.approvals import wanted
 from include.rsp.canonical import canonical_bytes, iso
 from include.rsp.reading import parse_record
 from include.rsp.results import Conditions, SampleTable
-from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.safeguard_evidence import SafeguardEvidence
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import ResultStatus
 from include.wiring import adopting, assessment, evaluating, registration, screening
@@ -49,8 +50,10 @@ from tests.support.factories import (
     make_samples,
 )
 from tests.support.fitting import elicited, fit
+from tests.support.safeguards import whole_evidence
 
 RUN = "run-1"
+OUTSIDER = "outside-tester"
 OFFICE_USERS = {"rso": "rso", "ceo": "ceo", "second-line": "secondline", "board": "board"}
 
 
@@ -85,8 +88,9 @@ class World:
         self.folders = bootstrap.KeyFolders(self.root / "keys")
         offices = offices_of(read_policy(self.policy, where="the world's policy"))
         trust = bootstrap.make_trust_root(
-            self.folders, offices, simulated=True, at=self.now, users=OFFICE_USERS
-        )
+            self.folders, offices, simulated=True, at=self.now, users=OFFICE_USERS,
+            evaluators={OUTSIDER: KeyFile.create(self.outsider).pem},
+        )  # fmt: skip
         bootstrap.adopt(self.store, self.folders, self.policy, self.suite, at=self.now)
         self.start_notary(trust)
         self.desk = Desk(
@@ -100,6 +104,11 @@ class World:
         reader = SteppingReader(self.store)
         reader.notary = self.notary
         self.desk.reader = reader
+
+    @property
+    def outsider(self) -> Path:
+        """The key of a tester from outside, who owns nothing and may sign evidence."""
+        return self.root / "outsider.pem"
 
     def start_notary(self, trust: r.TrustRoot | None = None) -> None:
         """A fresh notary process, as after a kill: it knows only what is stored."""
@@ -244,33 +253,19 @@ class World:
         self.evaluate(key, **results)
         return assessment.reach_verdict(self.desk, key)[0]
 
-    def add_evidence(self, *, leave_out: str | None = None, **changes: Any) -> None:
-        """Evidence for every criterion of the toy standard."""
-        policy = self.desk.rulebook.in_force(self.state)
-        assert policy is not None
-        for standard in policy.policy.standards:
-            for criterion in standard.criteria:
-                if criterion.id == leave_out:
-                    continue
-                plain = {
-                    "standard": standard.id,
-                    "criterion": criterion.id,
-                    "type": criterion.evidence,
-                    "shows": True,
-                    "statement": "shown in a test",
-                    "collected_at": self.now,
-                    "collector": "test",
-                    "attachments": [],
-                    "simulated": True,
-                } | changes
-                self.desk.submit(
-                    r.Evidence(
-                        at=self.now,
-                        by="test",
-                        stamp=self.desk.stamp,
-                        evidence=SafeguardEvidence.model_validate(plain),
-                    )
-                )
+    def add_evidence(self, *, leave_out: str | None = None, **changes: Any) -> list[str]:
+        """Evidence for every requirement on every surface, signed by somebody from outside."""
+        rules = self.desk.rulebook.in_force(self.state)
+        assert rules is not None
+        at = changes.pop("collected_at", self.now)
+        pieces = whole_evidence(rules, at=at, collector=OUTSIDER, **changes)
+        return [self.add_piece(one) for one in pieces if one.criterion != leave_out]
+
+    def add_piece(self, piece: SafeguardEvidence, *, key: Path | None = None) -> str:
+        """One piece of evidence, signed by the outsider or with another key."""
+        signer = signer_of(self.state.trust, KeyFile(key or self.outsider))
+        digest = add_evidence(self.store, piece, by="test", at=self.now, signer=signer)
+        return ledger_module.wait_for(self.desk.reader, digest, seconds=5)
 
     def propose(self, policy: bytes, suite: bytes | None = None, **changes: Any) -> str:
         """A reviewed proposal, effective at once; the review's digest."""
