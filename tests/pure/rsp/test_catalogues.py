@@ -168,6 +168,18 @@ def test_every_probe_that_is_named_exists(
         assert requirement.surfaces, "a probe of a surface says nothing of the organisation"
 
 
+@every_requirement
+def test_what_a_probe_writes_is_accepted_and_documented(
+    standard: CatalogueStandard, requirement: Requirement
+) -> None:
+    written = [one for one in requirement.evidence if one.endswith("-probe")]
+    assert len(written) == (requirement.probe is not None)
+    for one in written:
+        kind = (requirement.probe or "").partition(".")[0]
+        (row,) = (line for line in DOCS.read_text().splitlines() if line.startswith(f"| `{one}` |"))
+        assert f"`{requirement.probe}`" in row or f"`{kind}.*`" in row
+
+
 def test_every_probe_of_ours_is_asked_for_by_asl_3() -> None:
     ours = {name for name, where in kinds().items() if where.startswith("include.")}
     rows = [one for standard in READ["asl-3"].standards for one in standard.requirements]
