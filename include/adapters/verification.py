@@ -35,7 +35,7 @@ def verify_store(
         expect_head: a head that somebody noted earlier; the ledger must contain it.
         trust_root: the root that the reader believes; without it the store's own is believed.
     """
-    report = Report(LedgerState())
+    report = Report(LedgerState(), RuleBook(store))
     _replay(store, report)
     if expect_head is not None and expect_head not in report.entries:
         report.add(LEDGER, f"the expected head {expect_head} is not in the ledger")
@@ -48,7 +48,7 @@ def verify_store(
 
 
 def _replay(store: Store, report: Report) -> None:
-    rulebook = RuleBook(store)
+    rulebook = report.rulebook
     gatekeeper = Gatekeeper(store, rulebook, live=False)
     while True:
         where = entry_key(report.state.length)

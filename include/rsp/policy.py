@@ -94,6 +94,9 @@ class Policy(Duties):
         for rung in self.hold.escalation:
             refuse_unknown("hold.escalation", rung.to, roles)
         refuse_unknown("governance", [*named.propose, *named.approve, *named.consult], roles)
+        if self.interim_measures:
+            people = [*self.interim_measures.approvers, *self.interim_measures.notify]
+            refuse_unknown("interim_measures", people, roles)
         for response in self.responses:
             refuse_unknown(f"response {response.id!r}: people", response.people, roles)
         judged = [one.id for one in self.red_lines if one.decides and one.combine == "judgement"]

@@ -20,13 +20,14 @@ from include.rsp.results import EvaluationRun, Sample
 from include.rsp.safeguard_evidence import SafeguardEvidence
 from include.rsp.statistics import Observations
 from include.rsp.suite import Evaluation, Suite
-from include.rsp.vocabulary import ResultStatus
+from include.rsp.vocabulary import ResultStatus, SurfaceKind
 from tests.support.fitting import elicited, fit
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 CHECKPOINT = "sha256:" + "c" * 64
 X = 2.6e9
 POLICY_BYTES = named_file(POLICIES, "toylab").read_bytes()
+SUITE_BYTES = named_file(SUITES, "toylab").read_bytes()
 
 
 def toy_policy(change: Callable[[dict[str, Any]], None] | None = None) -> Policy:
@@ -50,12 +51,15 @@ def changed(content: bytes, *changes: Callable[[dict[str, Any]], None] | None) -
     return yaml.safe_dump(plain).encode()
 
 
-def without_probes(plain: dict[str, Any]) -> None:
-    """Nothing runs at the surfaces that probes would look at."""
-    plain["safeguards"] |= {"probes": [], "drills": []}
-
-
-SUITE_BYTES = changed(named_file(SUITES, "toylab").read_bytes(), without_probes)
+def with_every_surface(plain: dict[str, Any]) -> None:
+    """One surface of each kind, each with an owner of its own."""
+    plain["safeguards"] = {
+        "surfaces": [
+            {"id": f"on-{kind.value.replace('_', '-')}", "kind": kind.value,
+             "owner": f"{kind.value.replace('_', '-')}-team", "text": "made up"}
+            for kind in SurfaceKind
+        ]
+    }  # fmt: skip
 
 
 def with_deletion(plain: dict[str, Any]) -> None:
@@ -93,6 +97,7 @@ def small_suite(
         plain |= {"id": "made-up", "policy": policy, **ratios}
         plain["combine"] = dict.fromkeys(combined, "all_load_bearing")
         plain["evaluations"] = [one | {"id": f"on-{line}", "red_line": line} for line in lines]
+        with_every_surface(plain)
 
     return toy_suite(change)
 

@@ -53,7 +53,6 @@ from tests.support.fitting import elicited, fit
 from tests.support.safeguards import whole_evidence
 
 RUN = "run-1"
-OUTSIDER = "outside-tester"
 OFFICE_USERS = {"rso": "rso", "ceo": "ceo", "second-line": "secondline", "board": "board"}
 
 
@@ -88,9 +87,8 @@ class World:
         self.folders = bootstrap.KeyFolders(self.root / "keys")
         offices = offices_of(read_policy(self.policy, where="the world's policy"))
         trust = bootstrap.make_trust_root(
-            self.folders, offices, simulated=True, at=self.now, users=OFFICE_USERS,
-            evaluators={OUTSIDER: KeyFile.create(self.outsider).pem},
-        )  # fmt: skip
+            self.folders, offices, simulated=True, at=self.now, users=OFFICE_USERS
+        )
         bootstrap.adopt(self.store, self.folders, self.policy, self.suite, at=self.now)
         self.start_notary(trust)
         self.desk = Desk(
@@ -104,11 +102,6 @@ class World:
         reader = SteppingReader(self.store)
         reader.notary = self.notary
         self.desk.reader = reader
-
-    @property
-    def outsider(self) -> Path:
-        """The key of a tester from outside, who owns nothing and may sign evidence."""
-        return self.root / "outsider.pem"
 
     def start_notary(self, trust: r.TrustRoot | None = None) -> None:
         """A fresh notary process, as after a kill: it knows only what is stored."""
@@ -254,17 +247,21 @@ class World:
         return assessment.reach_verdict(self.desk, key)[0]
 
     def add_evidence(self, *, leave_out: str | None = None, **changes: Any) -> list[str]:
-        """Evidence for every requirement on every surface, signed by somebody from outside."""
+        """Evidence for every requirement on every surface, signed by the second line."""
         rules = self.desk.rulebook.in_force(self.state)
         assert rules is not None
         at = changes.pop("collected_at", self.now)
-        pieces = whole_evidence(rules, at=at, collector=OUTSIDER, **changes)
+        pieces = whole_evidence(rules, at=at, **changes)
         return [self.add_piece(one) for one in pieces if one.criterion != leave_out]
 
     def add_piece(self, piece: SafeguardEvidence, *, key: Path | None = None) -> str:
-        """One piece of evidence, signed by the outsider or with another key."""
-        signer = signer_of(self.state.trust, KeyFile(key or self.outsider))
-        digest = add_evidence(self.store, piece, by="test", at=self.now, signer=signer)
+        """One piece of evidence, signed by the second line or with another key."""
+        rules = self.desk.rulebook.in_force(self.state)
+        assert rules is not None
+        office = rules.policy.sign_off.second_line.office
+        signer = signer_of(self.state.trust, KeyFile(key or self.folders.officer(office)))
+        said = piece.model_copy(update={"collector": signer.entry.holder})
+        digest = add_evidence(self.store, said, by="test", at=self.now, signer=signer)
         return ledger_module.wait_for(self.desk.reader, digest, seconds=5)
 
     def propose(self, policy: bytes, suite: bytes | None = None, **changes: Any) -> str:
