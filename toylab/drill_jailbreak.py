@@ -59,7 +59,8 @@ DISGUISES: Final = (
 def jailbreak(call: DrillCall) -> Iterator[Step]:
     """A prompt in a disguise that the classifier does not know is put to the API.
 
-    Settings: `surfaces` (path of the service's surfaces.json), `detect_seconds` (10).
+    Settings: `surfaces` (path of the service's surfaces.json, else TOYLAB_SURFACES),
+    `detect_seconds` (10).
     """
     call.check(SETTINGS)
     lab, seconds = Lab.of(call), call.number("detect_seconds", 10.0)

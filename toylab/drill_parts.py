@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,12 +56,12 @@ class Lab:
 
     @classmethod
     def of(cls, call: DrillCall) -> Lab:
-        """The one that the setting `surfaces` names: the path of its `surfaces.json`.
+        """The one whose `surfaces.json` the setting `surfaces` names, or else TOYLAB_SURFACES.
 
         Raises:
             DrillFailed: nothing is there: there is no service to drill.
         """
-        path = Path(call.text("surfaces"))
+        path = Path(call.text("surfaces", os.environ.get("TOYLAB_SURFACES")))
         try:
             plain = json.loads(path.read_bytes())
             return cls(str(plain["url"]), Path(plain["home"]))

@@ -109,8 +109,8 @@ def honeypot(scene: Scene) -> Iterator[str]:
 def weight_theft(call: DrillCall) -> Iterator[Step]:
     """Fake weights are planted, and read by a process with the keys of two people.
 
-    Settings: `surfaces` (path of the service's surfaces.json), `officers` (rso, ceo),
-    `detect_seconds` (10).
+    Settings: `surfaces` (path of the service's surfaces.json, else TOYLAB_SURFACES),
+    `officers` (rso, ceo), `detect_seconds` (10).
     """
     call.check(SETTINGS)
     reader = reader_of(call)
@@ -143,10 +143,10 @@ def _stolen(scene: Scene, digest: str) -> Iterator[Step]:
 
     def locked() -> dict[str, Any] | None:
         found = scene.lab.get("/weights/state").plain.get("locked")
-        return found if isinstance(found, dict) else None
+        return found if isinstance(found, dict) and "at" in found else None
 
-    why = scene.call.wait("a lock on the weights", locked, seconds=seconds)
-    yield Step("locked", f"by the watcher: {why.get('why')}")
+    lock = scene.call.wait("a lock on the weights", locked, seconds=seconds)
+    yield Step("locked", "by the watcher", at=datetime.fromisoformat(str(lock["at"])))
     status, said = scene.try_with("read", scene.keys)
     yield Step("next-read-refused", f"HTTP {status} {said}", done=status == LOCKED)
 
