@@ -18,7 +18,7 @@ from tests.support.toy_lab import ToyLab, begin, running
 from tests.support.toy_surfaces import Running, checkpoint, surfaces
 from toylab import drills
 from toylab.drill_jailbreak import DISGUISES
-from toylab.drill_parts import chained_at, reader_of
+from toylab.drill_parts import Lab, chained_at, reader_of
 from toylab.switches import MonitorState, Switches, write_switches
 from toylab.weights import HONEYPOTS, LOCK
 from toylab.weights_client import main as weights_client
@@ -273,7 +273,21 @@ def test_without_a_service_there_is_a_gap(lab: ToyLab, tmp_path: Path, drill: Pl
     assert fails(drill, call(lab, surfaces=nowhere), "was not answered") == []
 
 
-def test_a_store_that_does_not_read_is_a_gap(tmp_path: Path) -> None:
-    given = DrillCall({}, str(tmp_path / "none"), tmp_path, datetime.now(UTC), 5.0)
-    with pytest.raises(DrillFailed, match="does not read"):
+def test_the_environment_may_name_the_service(
+    lab: ToyLab, settled: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOYLAB_SURFACES", at_surfaces(settled))
+    assert Lab.of(call(lab)).url == settled.url
+    monkeypatch.delenv("TOYLAB_SURFACES")
+    assert fails(drills.jailbreak, call(lab), "'surfaces' is None") == []
+
+
+@pytest.mark.parametrize("what", ["none", "damaged"])
+def test_a_store_that_does_not_read_is_a_gap(tmp_path: Path, what: str) -> None:
+    if what == "damaged":
+        (tmp_path / "ledger").mkdir()
+        (tmp_path / "ledger/000000000000.json").write_text("{")
+    given = DrillCall({}, str(tmp_path), tmp_path, datetime.now(UTC), 5.0)
+    with pytest.raises(DrillFailed) as failed:
         reader_of(given)
+    assert ("No ledger" if what == "none" else "does not read") in str(failed.value)
