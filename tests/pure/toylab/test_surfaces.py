@@ -41,6 +41,7 @@ from toylab.transformer import Transformer
 PLAN = SafeguardPlan.model_validate(
     yaml.safe_load((PROJECT / "toylab/safeguards.yaml").read_text())
 )
+CATALOGUE = yaml.safe_load((PROJECT / "include/safeguards/toy-asl-3.yaml").read_text())
 PLANNED_URL = "http://127.0.0.1:8091"
 
 
@@ -269,8 +270,15 @@ def test_a_patch_that_stops_everything_is_seen(service: Running) -> None:
 
 def test_the_plan_for_the_service_is_a_plan() -> None:
     assert {one.scenario for one in PLAN.drills} == {"pause", "weight_theft", "jailbreak"}
+    asked = {one["id"]: one for one in CATALOGUE["standards"][0]["requirements"]}
+    kinds = {one.id: one.kind for one in PLAN.surfaces}
+    for probe in PLAN.probes:
+        requirement = asked[probe.requirement]
+        assert probe.probe == requirement["probe"]
+        assert probe.type in requirement["evidence"]
+        assert {kinds[one] for one in probe.surfaces} <= set(requirement["surfaces"])
     watched = {(one.probe, *one.surfaces) for one in PLAN.probes}
-    for surface in SURFACES:
+    for surface in ("toy-app", "toy-api"):
         assert {("http.canary", surface), ("http.monitor", surface)} <= watched
 
 
