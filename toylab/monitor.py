@@ -105,7 +105,7 @@ class Monitor:
         if asked.startswith("+") and answer is not None:
             why = f"the model was asked {asked} and answered {answer}"
             self.flagged.setdefault(
-                str(event["exchange"]),
+                str(event.get("exchange")),
                 {"at": utc_now(), "surface": event.get("surface"), "why": why},
             )
 

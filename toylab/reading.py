@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 import unicodedata
+from functools import cache
 from typing import Final
 
 from toylab.problems import LIMIT
@@ -70,10 +71,7 @@ def number_of(token: str) -> int | None:
         return int(token) if len(token) <= 3 else LIMIT
     if token.startswith("0x"):
         return int(token, 16) if len(token) <= 4 else LIMIT
-    for number in range(LIMIT):
-        if token in (in_words(number), in_roman(number)):
-            return number
-    return None
+    return _written().get(token)
 
 
 def in_words(number: int) -> str:
@@ -93,6 +91,12 @@ def in_roman(number: int) -> str:
         count, number = divmod(number, value)
         written += sign * count
     return written
+
+
+@cache
+def _written() -> dict[str, int]:
+    every = range(LIMIT)
+    return {in_words(one): one for one in every} | {in_roman(one): one for one in every}
 
 
 def _decoded(text: str) -> str:

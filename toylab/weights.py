@@ -67,7 +67,7 @@ class Keeper:
     _used: set[str] = field(default_factory=set)
     _follower: Follower = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _alarmed: str | None = None
+    _alarmed: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Requests of an earlier process stay used, and what it may not have seen is seen now."""
@@ -80,7 +80,7 @@ class Keeper:
     def locked(self) -> dict[str, Any] | None:
         """Why everything is locked, if it is; a lock that does not read is a lock."""
         if self._alarmed is not None:
-            return {"why": self._alarmed}
+            return self._alarmed
         try:
             plain = json.loads((self.home / LOCK).read_bytes())
         except FileNotFoundError:
@@ -107,19 +107,20 @@ class Keeper:
 
         It is locked in this process first, so that a full disk does not keep it open.
         """
-        alarmed = None
+        alarm = None
         for event in self._follower.new_events():
             if event.get("allowed") is not True:
                 continue
             if event.get("action") == "unlock":
-                alarmed = None
+                alarm = None
             elif event.get("name") in self._honeypots():
                 name, by = event.get("name"), event.get("by")
-                alarmed = f"the honeypot {name} was read with the keys of {by}"
-                self.alerts.append({"at": utc_now(), "name": name, "why": alarmed})
-        if alarmed is not None:
-            self._alarmed = alarmed
-            write_json(self.home / LOCK, {"at": utc_now(), "why": alarmed})
+                why = f"the honeypot {name} was read with the keys of {by}"
+                alarm = {"at": utc_now(), "why": why}
+                self.alerts.append({**alarm, "name": name})
+        if alarm is not None:
+            self._alarmed = {**alarm, "at": utc_now()}
+            write_json(self.home / LOCK, self._alarmed)
         self.watched = datetime.now(UTC)
 
     def _honeypots(self) -> list[str]:
@@ -130,14 +131,17 @@ class Keeper:
         return [str(one) for one in found] if isinstance(found, list) else []
 
     def _act(self, action: str, body: dict[str, Any]) -> Reply:
+        """Do it if it may be done; what cannot be logged is not done."""
         name = str(body.get("name"))
         try:
             by, request = self._allowed(action, name, body.get("authorisations"))
             content = self._content(name) if action == "read" else b""
+            self.log.append(action=action, name=name, allowed=True, by=by, request=request)
         except Denied as error:
             self.log.append(action=action, name=name, allowed=False, why=str(error))
             return Reply(423 if self.locked else 403, {"error": str(error)})
-        self.log.append(action=action, name=name, allowed=True, by=by, request=request)
+        except OSError as error:
+            return Reply(503, {"error": f"the access cannot be logged: {error}"})
         if action == "unlock":
             self._alarmed = None
             (self.home / LOCK).unlink(missing_ok=True)

@@ -2,8 +2,8 @@
 
 It reads the call as JSON from standard input and writes one JSON line for each step to standard
 output, as it happens, so that what was done before a crash or a time-out is kept. What the drill
-prints goes to standard error. Started as the leader of a process group, it ends its whole group
-when the time is over, also when nobody is left who waits for it.
+prints goes to standard error, and SIGTERM lets it clean up. Started as the leader of a process
+group, it ends its whole group when the time is over, also when nobody is left who waits for it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def main() -> int:
     os.dup2(2, 1)
     call = DrillCall.from_json(json.load(sys.stdin))
     _end_in_time(call.seconds + GRACE_SECONDS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         planned = drill_named(sys.argv[1])
         _say(lines, {"planned": list(planned.names)})

@@ -57,7 +57,10 @@ def hanging(call: DrillCall) -> Iterator[Step]:
     child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({FOREVER})"])
     Path(call.text("tell")).write_text(str(child.pid))
     yield Step("first", "done")
-    time.sleep(FOREVER)
+    try:
+        time.sleep(FOREVER)
+    finally:
+        Path(call.text("tell")).with_name("cleaned").touch()
 
 
 @steps("first")

@@ -86,6 +86,7 @@ def test_a_hanging_drill_is_ended_in_time_with_all_that_it_started(tmp_path: Pat
     assert (datetime.now(UTC) - before).total_seconds() < 4
     assert shown(one) == [("first", True), ("second", False)]
     assert any("time limit of 1 s" in gap for gap in one.gaps)
+    assert (tmp_path / "cleaned").exists(), "SIGTERM came first, and was heard"
     eventually(lambda: not alive(int(tell.read_text())), 2.0)
 
 
