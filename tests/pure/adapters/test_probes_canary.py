@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from include.adapters.probe_runner import run_probes
+from include.adapters.probes.http_caller import Caller, NoAnswer
 from include.adapters.probes.http_canary import canary
 from include.adapters.probing import Look, Seen
 from include.rsp.errors import InvalidDocument
@@ -111,6 +112,26 @@ def test_a_surface_that_does_anything_else_is_not_shown(name: str) -> None:
     assert not seen.shows
     assert says in seen.statement
     assert not any(one in seen.as_bytes().decode() + seen.statement for one in BAD + FINE)
+
+
+def test_a_benign_prompt_is_answered_only_by_a_success() -> None:
+    for status in (401, 404, 429):
+        with serving(
+            lambda asked, status=status: (
+                answered(200, BLOCKED) if prompt_of(asked) in BAD else answered(status, SAID)
+            )
+        ) as url:
+            assert f"not answered: HTTP {status}" in look(url).statement
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 399, 500, 503, 599])
+def test_a_redirect_and_a_fault_are_no_answer_to_anybody(status: int) -> None:
+    with (
+        serving(lambda _: answered(status, BLOCKED, Location="/elsewhere")) as url,
+        Caller(Look(settings={})) as caller,
+        pytest.raises(NoAnswer, match=f"HTTP {status} "),
+    ):
+        caller.ask("POST", url, body={})
 
 
 def test_one_leak_among_many_is_not_tried_again() -> None:
