@@ -6,7 +6,6 @@ or YAML; what `tc -json qdisc show` prints, saved, is one.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from pathlib import Path
@@ -31,6 +30,8 @@ UNITS = frozenset(
     for unit in ("bit/s", "B/s")
 )
 MOST_BYTES = 1_000_000
+HIGHEST = 1e18
+"""What is above it in any unit is no bandwidth."""
 WITH_UNIT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+/s)\s*")
 
 
@@ -109,8 +110,8 @@ def _limit(value: Any, unit: str) -> float:
         number = float(read[1])
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise NotShown(f"a {type(value).__name__} is no number")
-    if not math.isfinite(number) or number < 0:
-        raise NotShown(f"{number} is no limit")
+    if not 0 <= number <= HIGHEST:  # NaN neither
+        raise NotShown(f"{str(number)[:100]} is no limit")
     if number == 0:
         raise NotShown("0 means unlimited")
     return float(number)

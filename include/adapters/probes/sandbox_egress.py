@@ -128,10 +128,9 @@ def _read(said: bytes, tried: list[str]) -> EgressProbe:
     try:
         answer = read_json(said)
         works, reached = answer["works"], answer["reached"]
-        if works is not True or not isinstance(reached, list) or not set(reached) <= set(tried):
-            works = False
         known = sorted({one for one in reached if one in tried})
-        return EgressProbe(tried=tried, reached=known, probe_works=works is True)
+        whole = works is True and isinstance(reached, list) and set(reached) <= set(tried)
+        return EgressProbe(tried=tried, reached=known, probe_works=whole)
     except (KeyError, TypeError, ValueError):
         return _could_not(tried)
 

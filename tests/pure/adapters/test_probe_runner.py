@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,19 +80,17 @@ def test_every_way_of_not_answering_shows_nothing_and_says_why() -> None:
 
 def test_one_that_hangs_is_ended_with_all_it_started_and_delays_nobody(tmp_path: Path) -> None:
     note = tmp_path / "pids"
-    begun = time.monotonic()
     hanging, *others = run_probes(
-        [planned(way="hang_with_child", seconds=1.5, note=str(note)), *[planned(way="good")] * 5],
+        [planned(way="hang_with_child", seconds=2.0, note=str(note)), *[planned(way="good")] * 5],
         entry=ODD,
         at_once=2,
     )
-    took = time.monotonic() - begun
-    assert hanging.seen.statement.count("did not answer within 1.5 s") == 1
+    assert hanging.seen.statement.count("did not answer within 2 s") == 1
     assert not hanging.seen.shows
-    assert 1.5 <= hanging.seconds < 2.5
-    assert took < 3.5
-    assert all(one.seen.shows and one.seconds < 1.5 for one in others)
-    assert (max(one.started_at for one in others) - hanging.started_at).total_seconds() < 1.5
+    assert 2.0 <= hanging.seconds < 4.0
+    assert all(one.seen.shows for one in others)
+    ends = [one.started_at.timestamp() + one.seconds for one in others]
+    assert max(ends) < hanging.started_at.timestamp() + hanging.seconds  # none waited for it
     assert all_dead(note)
 
 
@@ -119,18 +117,21 @@ def test_a_process_that_does_not_start_shows_nothing() -> None:
     assert "does not start: No such file" in ran.seen.statement
 
 
-def test_a_runner_that_is_interrupted_takes_its_probes_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_runner_that_is_interrupted_takes_its_probes_with_it(tmp_path: Path) -> None:
     note = tmp_path / "pids"
 
-    def interrupted(*_: Any) -> None:
+    def interrupt(*_: Any) -> None:
         if note.exists() and len(note.read_text().split()) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("include.adapters.probe_runner._listen", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_probes([planned(way="hang_with_child", note=str(note))], entry=ODD)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_probes([planned(way="hang_with_child", note=str(note))], entry=ODD)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
     assert all_dead(note)
 
 
