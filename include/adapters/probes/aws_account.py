@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.adapters.probes.aws_bucket import encryption_of, key_faults, key_of
+from include.adapters.probes.aws_bucket import encryption_of, key_faults, key_of, region_of
 from include.adapters.probes.aws_client import Aws, Judged, aws_probe
+from include.adapters.probes.aws_failures import NotLooked
+from include.adapters.probes.aws_settings import above_zero, optional
 from include.adapters.probes.aws_trails import EVERYTHING, recorded_by
-from include.rsp.errors import InvalidDocument
 
 _ROTATION_DAYS = 365.0
 
@@ -21,10 +22,8 @@ def key_rotation(aws: Aws) -> Judged:
     2. It is enabled and its automatic rotation is on.
     3. KMS says how often, and that is often enough; a period that is not stated does not count.
     """
-    most = aws.look.number("maximum_days", _ROTATION_DAYS)
-    if not most > 0:
-        raise InvalidDocument(f"The setting 'maximum_days' is {most} (expected above 0).")
-    named = aws.look.text("key") if "key" in aws.look.settings else None
+    most = above_zero(aws.look, "maximum_days", _ROTATION_DAYS)
+    named = optional(aws.look, "key")
     used = encryption_of(aws).get("KMSMasterKeyID")
     faults, seen = [], ""
     if not used:  # (1)
@@ -56,8 +55,12 @@ def data_events(aws: Aws) -> Judged:
     files, (3) logs into another bucket, (4) is logging and delivers without error. What the
     trails that count record together must be reads and writes of all objects under `prefix`.
     """
-    place = aws.s3("get_bucket_location") or {}
-    region = _region_of(place["LocationConstraint"])
+    region = region_of(aws, aws.bucket)
+    if region != aws.region:
+        raise NotLooked(
+            f"the bucket {aws.bucket!r} is in {region or 'no region: there is no such bucket'}, "
+            f"and `region` is {aws.region}. Correct `region` or `bucket` in the suite"
+        )
     trails = aws.need("cloudtrail", "describe_trails", includeShadowTrails=True)["trailList"]
     recorded: frozenset[str] = frozenset()
     told = []
@@ -88,7 +91,8 @@ def users_without_mfa(aws: Aws) -> Judged:
         for user in page["Users"]:
             users += 1
             name = user["UserName"]
-            if aws.ask("iam", "get_login_profile", absent=["NoSuchEntity"], UserName=name):
+            profile = aws.ask("iam", "get_login_profile", absent=["NoSuchEntity"], UserName=name)
+            if profile is not None:
                 with_console += 1
                 devices = aws.need("iam", "list_mfa_devices", UserName=name)["MFADevices"]
                 without += [] if devices else [name]
@@ -118,8 +122,3 @@ def _why_not(aws: Aws, trail: Mapping[str, Any], region: str) -> str:
     if status["IsLogging"] is not True:
         return "is not logging"
     return f"cannot deliver: {faults}" if any(faults) else ""
-
-
-def _region_of(constraint: str | None) -> str:
-    """The region that GetBucketLocation means: the oldest two have odd names."""
-    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(constraint, str(constraint))

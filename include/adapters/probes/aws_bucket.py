@@ -6,10 +6,12 @@ what it does not show.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from include.adapters.probes.aws_client import Aws, Judged, aws_probe
-from include.rsp.errors import InvalidDocument
+from include.adapters.probes.aws_client import REGION, Aws, Judged, aws_probe
+from include.adapters.probes.aws_failures import NotLooked
+from include.adapters.probes.aws_settings import above_zero, matching, optional
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _KMS = {"aws:kms", "aws:kms:dsse"}
@@ -39,10 +41,10 @@ def default_encryption(aws: Aws) -> Judged:
     2. The key is the one of the setting `key` (a key's ARN); without it, one of this account.
     3. It is enabled, and managed by the customer, unless `key_owner` is `aws`.
     """
-    owner = aws.look.text("key_owner", "customer")
-    if owner not in {"customer", "aws"}:
-        raise InvalidDocument(f"The setting 'key_owner' is {owner!r} (expected customer or aws).")
-    named = aws.look.text("key") if "key" in aws.look.settings else None
+    owner = matching(
+        aws.look, "key_owner", pattern="customer|aws", expected="one of them", default="customer"
+    )
+    named = optional(aws.look, "key")
     faults, seen = [], "no default encryption"
     default = encryption_of(aws)
     if default.get("SSEAlgorithm") not in _KMS:  # (1)
@@ -82,9 +84,7 @@ def versioning(aws: Aws) -> Judged:
 @aws_probe("bucket", "minimum_days")
 def object_lock(aws: Aws) -> Judged:
     """New objects are locked by default, in COMPLIANCE mode, for at least `minimum_days`."""
-    least = aws.look.number("minimum_days")
-    if not least > 0:
-        raise InvalidDocument(f"The setting 'minimum_days' is {least} (expected above 0).")
+    least = above_zero(aws.look, "minimum_days")
     answer = aws.s3(
         "get_object_lock_configuration", absent=["ObjectLockConfigurationNotFoundError"]
     )
@@ -116,9 +116,9 @@ def access_logging(aws: Aws) -> Judged:
 
     1. Logging is on.
     2. Its target is another bucket, the one of the setting `log_bucket` if that is given.
-    3. The target exists and is of this account; S3 says nothing when it drops logs.
+    3. The target exists, in this account and region; S3 says nothing when it drops logs.
     """
-    named = aws.look.text("log_bucket") if "log_bucket" in aws.look.settings else None
+    named = optional(aws.look, "log_bucket")
     logging = (aws.s3("get_bucket_logging") or {}).get("LoggingEnabled") or {}
     target = logging.get("TargetBucket")
     faults = []
@@ -126,14 +126,8 @@ def access_logging(aws: Aws) -> Judged:
         faults.append("no access logging")
     elif target == aws.bucket or (named and target != named):  # (2)
         faults.append(f"it logs to {target!r}" + (", to itself" * (target == aws.bucket)))
-    elif (
-        aws.ask(  # (3)
-            "s3", "get_bucket_location", absent=["NoSuchBucket"],
-            Bucket=target, ExpectedBucketOwner=aws.account,
-        )
-        is None
-    ):  # fmt: skip
-        faults.append(f"it logs to {target!r}, which does not exist")
+    elif region_of(aws, target) != aws.region:  # (3)
+        faults.append(f"it logs to {target!r}, which does not exist in {aws.region}")
     return Judged(
         shows=not faults,
         looked_at=f"Access logging of bucket {aws.bucket!r}",
@@ -168,6 +162,25 @@ def key_faults(aws: Aws, key: dict[str, Any], named: str | None) -> list[str]:
     if key["KeyState"] != "Enabled":
         faults.append(f"the key {key['Arn']} is {key['KeyState']}")
     return faults
+
+
+def region_of(aws: Aws, bucket: str) -> str | None:
+    """Where a bucket of the account is; None: there is none of that name.
+
+    Raises:
+        NotLooked: the answer names no region.
+    """
+    answer = aws.ask(
+        "s3", "get_bucket_location", absent=["NoSuchBucket"],
+        Bucket=bucket, ExpectedBucketOwner=aws.account,
+    )  # fmt: skip
+    if answer is None:
+        return None
+    place = answer["LocationConstraint"]
+    region = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(place, str(place))
+    if not re.fullmatch(REGION, region):
+        raise NotLooked(f"s3.get_bucket_location({bucket!r}) answered {region!r}, no region")
+    return region
 
 
 def _either(fault: object, bad: str, good: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,15 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from include.adapters.probes.aws_failures import NotLooked, reason_of
+from include.adapters.probes.aws_settings import (
+    COMMON_SETTINGS,
+    above_zero,
+    endpoint_of,
+    matching,
+    optional,
+    refuse_unknown,
+    told,
+)
 from include.adapters.probing import Look, Probe, Seen
 from include.rsp.errors import InvalidDocument
 
@@ -47,13 +55,12 @@ PERMISSIONS: Mapping[str, str | None] = {
     "iam.list_mfa_devices": "iam:ListMFADevices",
 }
 """Every call that an AWS probe makes, with the IAM action that allows it. No other call is made."""
-COMMON_SETTINGS = frozenset(
-    {"account", "region", "endpoint_url", "profile", "timeout_seconds", "attempts"}
-)
 _TIMEOUT_SECONDS, _ATTEMPTS = 5.0, 3.0
-_ACCOUNT, _REGION = r"\d{12}", r"[a-z]{2}(-[a-z]+)+-\d"
+_ACCOUNT, REGION = r"\d{12}", r"[a-z]{2}(-[a-z]+)+-\d"
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
+_UNREADABLE = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
 _MODELS = Loader()  # the descriptions of the services are read once in a process
 
 
@@ -94,24 +101,23 @@ class Aws:
     @property
     def account(self) -> str:
         """The twelve digits of the account that is looked at."""
-        return self._setting("account", _ACCOUNT, "twelve digits in quotes")
+        return matching(self.look, "account", pattern=_ACCOUNT, expected="twelve digits, in quotes")
 
     @property
     def region(self) -> str:
         """The region that regional services are asked in."""
-        return self._setting("region", _REGION, "a region such as eu-central-1")
+        return matching(self.look, "region", pattern=REGION, expected="one such as eu-central-1")
 
     @property
     def bucket(self) -> str:
         """The bucket that holds the weights."""
-        return self._setting("bucket", _BUCKET, "the plain name of a bucket")
+        return matching(self.look, "bucket", pattern=_BUCKET, expected="a bucket's plain name")
 
     @property
     def prefix(self) -> str:
         """What the keys of the weights begin with; empty: every object of the bucket."""
-        return self._setting(
-            "prefix", r"[^*?$]*", "the beginning of a key, no wildcard", default=""
-        )
+        expected = "the beginning of a key, without a wildcard"
+        return matching(self.look, "prefix", pattern=r"[^*?$]*", expected=expected, default="")
 
     @property
     def bucket_arn(self) -> str:
@@ -143,7 +149,7 @@ class Aws:
             if kept["Code"] in absent:
                 return None
             raise NotLooked(reason_of(error, asked, permission)) from error
-        except (BotoCoreError, ResponseParserError) as error:
+        except (BotoCoreError, ResponseParserError, SyntaxError) as error:  # the last is XML's
             self.calls.append(asked | {"error": str(error)})
             raise NotLooked(reason_of(error, asked, permission)) from error
         plain: dict[str, Any] = json.loads(json.dumps(answer, default=str))
@@ -184,8 +190,8 @@ class Aws:
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:
-            seconds = self._within("timeout_seconds", _TIMEOUT_SECONDS, 60)
-            attempts = self._within("attempts", _ATTEMPTS, 10)
+            seconds = above_zero(self.look, "timeout_seconds", _TIMEOUT_SECONDS, most=60)
+            attempts = above_zero(self.look, "attempts", _ATTEMPTS, most=10)
             config = Config(  # type: ignore[call-arg] # the stubs lack the last one
                 connect_timeout=seconds,
                 read_timeout=seconds,
@@ -193,7 +199,7 @@ class Aws:
                 ignore_configured_endpoint_urls=True,  # only the signed suite says where to look
             )
             self._clients[service] = self._opened().client(
-                service, config=config, endpoint_url=self._endpoint()
+                service, config=config, endpoint_url=endpoint_of(self.look)
             )
         return self._clients[service]
 
@@ -204,39 +210,9 @@ class Aws:
             self._session = boto3.Session(
                 botocore_session=core,
                 region_name=self.region,
-                profile_name=self._optional("profile"),
+                profile_name=optional(self.look, "profile"),
             )
         return self._session
-
-    def _endpoint(self) -> str | None:
-        url = self._optional("endpoint_url")
-        if url is None or re.fullmatch(r"https?://[^@?#\s]+", url):
-            return url
-        raise InvalidDocument(
-            "The probe's setting 'endpoint_url' is no plain http(s) address (expected one without "
-            "a user, password or query). Correct safeguards.probes of the suite."
-        )
-
-    def _within(self, name: str, default: float, most: float) -> float:
-        value = self.look.number(name, default)
-        if not 0 < value <= most:
-            raise InvalidDocument(
-                f"The probe's setting {name!r} is {value} (expected above 0, at most {most}). "
-                "Correct safeguards.probes of the suite."
-            )
-        return value
-
-    def _optional(self, name: str) -> str | None:
-        return self.look.text(name) if name in self.look.settings else None
-
-    def _setting(self, name: str, pattern: str, expected: str, default: str | None = None) -> str:
-        value = self.look.text(name, default)
-        if not re.fullmatch(pattern, value):
-            raise InvalidDocument(
-                f"The probe's setting {name!r} is {value!r} (expected {expected}). Correct "
-                "safeguards.probes of the suite."
-            )
-        return value
 
 
 def aws_probe(*settings: str) -> Callable[[Callable[[Aws], Judged]], Probe]:
@@ -252,7 +228,7 @@ def aws_probe(*settings: str) -> Callable[[Callable[[Aws], Judged]], Probe]:
         def probe(look: Look) -> Seen:
             aws = Aws(look)
             try:
-                _refuse_unknown(look, known)
+                refuse_unknown(look, known)
                 aws.recognise_account()
                 judged = judge(aws)
             except (NotLooked, InvalidDocument, BotoCoreError) as error:
@@ -264,15 +240,6 @@ def aws_probe(*settings: str) -> Callable[[Callable[[Aws], Judged]], Probe]:
         return probe
 
     return of
-
-
-def _refuse_unknown(look: Look, known: Collection[str]) -> None:
-    unknown = sorted(set(look.settings) - set(known))
-    if unknown:
-        raise InvalidDocument(
-            f"The probe does not know the settings {unknown} (expected some of {sorted(known)}). "
-            "Correct safeguards.probes of the suite."
-        )
 
 
 def _sentence(aws: Aws, judged: Judged) -> str:
@@ -290,6 +257,5 @@ def _unreadable(aws: Aws, error: Exception) -> str:
 
 
 def _seen(aws: Aws, known: Collection[str], statement: str, *, shows: bool = False) -> Seen:
-    # A setting that nobody knows may be a secret that somebody put in the wrong place.
-    settings = {name: value for name, value in aws.look.settings.items() if name in known}
+    settings = dict(told(aws.look, known))
     return Seen(shows, statement, {"at": aws.look.at, "settings": settings, "calls": aws.calls})

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from include.adapters.probes.aws_client import Aws, Judged, aws_probe
 from include.adapters.probes.aws_readers import Reading, readers_in
+from include.adapters.probes.aws_settings import named, whole
 from include.adapters.probes.aws_statements import Statement, statements_of
-from include.rsp.errors import InvalidDocument
 
 EVERY_ACTION = "s3:*"
 _NAMED = r"arn:aws[a-z-]*:(iam|sts)::\d{12}:[^*?$]+|[a-z0-9.-]+\.amazonaws\.com(\.cn)?"
@@ -27,7 +27,9 @@ def bucket_policy(aws: Aws) -> Judged:
     2. The same, whose only condition is an `aws:PrincipalArn` that is none of `principals`.
     3. No Allow for anybody else than `principals`.
     """
-    known = _named_in(aws, "principals", _NAMED, "whole ARNs or service names, no wildcard")
+    known = named(
+        aws.look, "principals", pattern=_NAMED, expected="whole ARNs or services, no wildcard"
+    )
     statements = _policy_of(aws)
     faults = []
     if not _denies(aws, [one for one in statements if one.demands_only_plain_http()]):  # (1)
@@ -52,7 +54,9 @@ def bucket_policy(aws: Aws) -> Judged:
 @aws_probe("bucket", "endpoints")
 def vpc_endpoint_only(aws: Aws) -> Judged:
     """The bucket's policy denies every request that comes through none of the `endpoints`."""
-    known = _named_in(aws, "endpoints", _ENDPOINT, "ids such as vpce-0123456789abcdef0")
+    known = named(
+        aws.look, "endpoints", pattern=_ENDPOINT, expected="ids such as vpce-0123456789abcdef0"
+    )
     closed = _denies(aws, _all_but(_policy_of(aws), "aws:SourceVpce", known))
     return _judged(
         aws,
@@ -71,9 +75,7 @@ def weight_readers(aws: Aws) -> Judged:
     2. The bucket's policy lets nobody in whom it is impossible to count.
     3. Users and roles of the account, and single ones of others, are within the limit.
     """
-    limit = aws.look.number("limit")
-    if limit < 0 or limit != int(limit):
-        raise InvalidDocument(f"The probe's setting 'limit' is {limit} (expected a whole number).")
+    limit = whole(aws.look, "limit")
     controls = aws.s3("get_bucket_ownership_controls", absent=["OwnershipControlsNotFoundError"])
     rules = controls["OwnershipControls"]["Rules"] if controls else []
     faults = []
@@ -84,7 +86,7 @@ def weight_readers(aws: Aws) -> Judged:
     if found.uncountable:  # (2)
         faults.append(f"the bucket's policy lets in an unknown number: {found.uncountable}")
     if len(found.readers) > limit:  # (3)
-        faults.append(f"more readers than {int(limit)}")
+        faults.append(f"more readers than {limit}")
     some = "; ".join(f"{arn} ({why})" for arn, why in sorted(found.readers.items())[:20])
     count = f"{len(found.readers)} of {found.examined} users and roles can read: {some or 'none'}"
     aws.calls.append({"readers": found.readers, "uncountable": found.uncountable})
@@ -92,7 +94,7 @@ def weight_readers(aws: Aws) -> Judged:
         shows=not faults,
         looked_at=f"Readers of {aws.bucket_arn}/{aws.prefix}*",
         saw="; ".join([*faults, count]),
-        expected=f"at most {int(limit)} that can read, by identity and bucket policies",
+        expected=f"at most {limit} that can read, by identity and bucket policies",
         next_step="Take the right away from those who do not need it (a Deny in the bucket's "
         "policy of every aws:PrincipalArn but the needed ones counts), or correct `limit`.",
     )
@@ -110,17 +112,6 @@ def _policy_of(aws: Aws) -> list[Statement]:
     """The bucket's policy; no statement when it has none."""
     answer = aws.s3("get_bucket_policy", absent=["NoSuchBucketPolicy"])
     return statements_of(answer["Policy"], "bucket policy") if answer else []
-
-
-def _named_in(aws: Aws, setting: str, pattern: str, expected: str) -> frozenset[str]:
-    named = aws.look.texts(setting)
-    wrong = [one for one in named if not re.fullmatch(pattern, str(one))]
-    if wrong or not named:
-        raise InvalidDocument(
-            f"The probe's setting {setting!r} is {wrong or named} (expected one or more {expected})"
-            ". Correct safeguards.probes of the suite."
-        )
-    return frozenset(named)
 
 
 def _all_but(statements: Sequence[Statement], key: str, known: frozenset[str]) -> list[Statement]:
