@@ -209,7 +209,8 @@ class Lab:
                 continue
             signer = changed.pop("signer", OUTSIDER)
             piece = SafeguardEvidence.model_validate(changed)
-            envelope = r.Envelope(payload="", payloadType="", signatures=[{"keyid": signer}])
+            signed = [{"keyid": signer}] if signer else []
+            envelope = r.Envelope(payload="", payloadType="", signatures=signed)
             self.chain(
                 r.Evidence(
                     at=START, by="test", stamp=STAMP, evidence=piece,
