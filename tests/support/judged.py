@@ -15,7 +15,7 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest, digest_of
 from include.rsp.catalogue import Catalogue
 from include.rsp.decision import Decision
-from include.rsp.interim import InterimMeasures
+from include.rsp.interim import INTERIM, InterimMeasures
 from include.rsp.judged_safeguards import Judged, judged_of
 from include.rsp.judgement import verified_by
 from include.rsp.policy import Policy
@@ -236,6 +236,17 @@ class Lab:
                             "attachments": [{"blob": FILE, "bytes": 3, "name": "a b.json"}],
                             "simulated": self.simulated,
                         }
+
+    def add_measure(self, measure: str, kind: str) -> None:
+        """Signed evidence that an interim measure is taken."""
+        piece = SafeguardEvidence(
+            standard=INTERIM, criterion=measure, type=kind, shows=True, statement="it is taken",
+            collected_at=START, collector="somebody", simulated=False,
+        )  # fmt: skip
+        envelope = r.Envelope(payload="", payloadType="", signatures=[{"keyid": OUTSIDER}])
+        self.chain(
+            r.Evidence(at=START, by="test", stamp=STAMP, evidence=piece, envelope=envelope)
+        )  # fmt: skip
 
     def exempt(self, standard: str, requirement: str, surface: str) -> None:
         """An accepted exemption."""
