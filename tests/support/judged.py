@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from include.rsp import records as r
@@ -237,11 +237,11 @@ class Lab:
                             "simulated": self.simulated,
                         }
 
-    def add_measure(self, measure: str, kind: str) -> None:
+    def add_measure(self, measure: str, kind: str, *, at: datetime = START) -> None:
         """Signed evidence that an interim measure is taken."""
         piece = SafeguardEvidence(
             standard=INTERIM, criterion=measure, type=kind, shows=True, statement="it is taken",
-            collected_at=START, collector="somebody", simulated=False,
+            collected_at=at, collector="somebody", simulated=False,
         )  # fmt: skip
         envelope = r.Envelope(payload="", payloadType="", signatures=[{"keyid": OUTSIDER}])
         self.chain(
@@ -341,4 +341,35 @@ def troubled() -> Lab:
 
     lab.add(change)
     lab.exempt(DEPLOYMENT, "drill-held", ORGANISATION)
+    return lab
+
+
+def measures(days: float = 20) -> InterimMeasures:
+    """A plan that stands in for the list of weights in the vault."""
+    return InterimMeasures.model_validate(
+        {
+            "because": "as good for now",
+            "until": START + timedelta(days=days),
+            "measures": [
+                {
+                    "id": "isolate",
+                    "kind": "isolate_weights",
+                    "text": "The weights lie in a network of their own.",
+                    "evidence": "network-review",
+                    "max_age_days": 10,
+                    "replaces": [
+                        {"standard": SECURITY, "requirement": "weights-listed", "surface": "vault"}
+                    ],
+                }
+            ],
+        }
+    )
+
+
+def interim_lab(*, shown: bool = True) -> Lab:
+    """All is met but one thing, for which a measure stands in."""
+    lab = Lab()
+    lab.add(lambda plain: None if plain["surfaces"] == ["vault"] else plain)
+    if shown:
+        lab.add_measure("isolate", "network-review")
     return lab

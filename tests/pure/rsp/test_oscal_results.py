@@ -9,7 +9,7 @@ import pytest
 
 from include.rsp.canonical import iso
 from include.rsp.errors import InvalidDocument
-from include.rsp.interim import INTERIM, InterimMeasures
+from include.rsp.interim import INTERIM
 from include.rsp.judged_safeguards import Judged
 from include.rsp.oscal_catalogue import catalog
 from include.rsp.oscal_parts import control_id, statement_id, written
@@ -27,6 +27,8 @@ from tests.support.judged import (
     SECURITY,
     SUITE,
     Lab,
+    interim_lab,
+    measures,
     rules,
     troubled,
     whole,
@@ -239,36 +241,6 @@ def test_results_of_one_standard_speak_of_no_other() -> None:
     )
     with pytest.raises(InvalidDocument, match=r"is not about the standard 'asl-9'.*toy-asl-3"):
         judged().only("asl-9")
-
-
-def measures(days: float = 20) -> InterimMeasures:
-    return InterimMeasures.model_validate(
-        {
-            "because": "as good for now",
-            "until": START + timedelta(days=days),
-            "measures": [
-                {
-                    "id": "isolate",
-                    "kind": "isolate_weights",
-                    "text": "The weights lie in a network of their own.",
-                    "evidence": "network-review",
-                    "max_age_days": 10,
-                    "replaces": [
-                        {"standard": SECURITY, "requirement": "weights-listed", "surface": "vault"}
-                    ],
-                }
-            ],
-        }
-    )
-
-
-def interim_lab(*, shown: bool = True) -> Lab:
-    """All is met but one thing, for which a measure stands in."""
-    lab = Lab()
-    lab.add(lambda plain: None if plain["surfaces"] == ["vault"] else plain)
-    if shown:
-        lab.add_measure("isolate", "network-review")
-    return lab
 
 
 def test_a_measure_that_stands_in_mitigates_a_risk_that_stays_open_until_it_ends() -> None:
