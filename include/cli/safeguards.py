@@ -87,7 +87,9 @@ def _from_file(name: str) -> _Source:
     from include.adapters.policy_files import bytes_of, named_file
     from include.rsp.canonical import digest_bytes
 
-    path = Path(name) if name.endswith((".yaml", ".yml")) else named_file(CATALOGUES, name)
+    path = Path(name) if name.endswith((".yaml", ".yml")) else CATALOGUES / f"{name}.yaml"
+    if not path.is_file() and path.parent == CATALOGUES:
+        path = named_file(CATALOGUES, name)  # says which there are
     content = bytes_of(path)
     changed = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
     return _Source(read_catalogue(content, where=str(path)), digest_bytes(content), changed)

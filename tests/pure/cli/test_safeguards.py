@@ -14,13 +14,15 @@ import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
+from include.adapters.catalogue_files import CATALOGUES, read_catalogue
 from include.cli import safeguards
 from include.rsp import records as r
 from include.rsp.errors import InvalidDocument, RedlineError
+from include.rsp.oscal_parts import control_id, itself_id
 from include.wiring import safeguarding
 from tests.support.factories import START
 from tests.support.judged import DEPLOYMENT, catalogue
-from tests.support.oscal_structure import problems_of
+from tests.support.oscal_structure import nodes, problems_of
 from tests.support.world import World
 
 STANDARD = "toy-asl-3"
@@ -126,6 +128,25 @@ def test_a_catalogues_file_needs_no_store(file: Path, tmp_path: Path) -> None:
     assert imported["href"] == "https://lab.example/catalog.json"
 
 
+def test_every_catalogue_of_the_library_is_exported_whole() -> None:
+    every = sorted(CATALOGUES.glob("*.yaml"))
+    assert len(every) >= 4
+    for path in every:
+        made = read_catalogue(path.read_bytes(), where=str(path))
+        document = written(export("oscal-catalog", "--catalogue", path.stem))
+        assert problems_of(document) == []
+        found = [node["id"] for name, node in nodes(document) if name == "controls"]
+        wanted = [
+            control_id(one.standard, each.id) for one in made.standards for each in one.requirements
+        ]
+        undefined = [itself_id(one.standard) for one in made.standards if not one.defined]
+        assert sorted(found) == sorted([*wanted, *undefined])
+        for one in made.standards:
+            words = ("--catalogue", path.stem, "--standard", one.standard)
+            (imported,) = written(export("oscal-profile", *words))["profile"]["imports"]
+            assert set(imported["include-controls"][0]["with-ids"]) <= set(found)
+
+
 @pytest.mark.parametrize("format", ["oscal-catalog", "oscal-profile", *ABOUT_JUDGEMENTS])
 def test_without_a_ledger_nothing_is_written(format: str, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
@@ -156,6 +177,7 @@ def test_what_does_not_go_together_is_refused(world: World, file: Path) -> None:
         (("vsa", "--judgement", verdict), "is a verdict"),
         (("vsa", "--judgement", "f" * 64), "records begin with"),
         (("oscal-catalog", "--catalogue", "/nowhere.yaml"), "cannot be read"),
+        (("oscal-catalog", "--catalogue", "asl-9"), "No single file for .asl-9."),
     ):
         with pytest.raises(RedlineError, match=message):
             export(*words, *store(world))
