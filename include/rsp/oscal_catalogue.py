@@ -29,8 +29,7 @@ NIST = resource(
     "nist-sp-800-53-rev-5",
     title="NIST SP 800-53 Rev. 5",
     description="Security and Privacy Controls for Information Systems and Organizations.",
-    digest=None,
-    href="https://doi.org/10.6028/NIST.SP.800-53r5",
+    rlinks=[{"href": "https://doi.org/10.6028/NIST.SP.800-53r5"}],
 )
 ANY_AGE = "none given: evidence of any age is stale"
 

@@ -1,4 +1,4 @@
-"""Surfaces, probes and evidence in OSCAL: what assessment results and plans of action speak about."""
+"""Surfaces, probes and evidence in OSCAL: what results and plans of action speak about."""
 
 from __future__ import annotations
 

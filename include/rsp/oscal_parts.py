@@ -87,16 +87,20 @@ def said(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def resource(name: str, *, title: str, description: str, digest: Digest | None, href: str) -> Json:
-    """A file that a document speaks of, in its back matter; with its digest where it is known."""
-    hashes = [{"algorithm": "SHA-256", "value": digest.removeprefix("sha256:")}] if digest else None
-    rlink = {"href": href} | ({"hashes": hashes} if hashes else {})
+def resource(name: str, *, title: str, description: str, rlinks: Sequence[Json]) -> Json:
+    """Something that a document speaks of, in its back matter."""
     return {
         "uuid": uuid_of("resource", name),
         "title": line(title),
         "description": description,
-        "rlinks": [rlink],
+        "rlinks": list(rlinks),
     }
+
+
+def stored(digest: Digest) -> Json:
+    """Where a stored file is: under its digest."""
+    hashes = [{"algorithm": "SHA-256", "value": digest.removeprefix("sha256:")}]
+    return {"href": f"urn:redline:blob:{digest}", "hashes": hashes}
 
 
 def reference(to: Json, text: str) -> Json:

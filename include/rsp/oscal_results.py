@@ -27,6 +27,7 @@ from include.rsp.oscal_parts import (
     reference,
     resource,
     statement_id,
+    stored,
     uuid_of,
 )
 
@@ -181,16 +182,13 @@ def _metadata(judged: Judged, title: str, files: list[Json]) -> Json:
 def _plan(judged: Judged) -> Json:
     """What stands where an OSCAL assessment plan would."""
     law, suite = judged.rules.policy, judged.rules.suite
-    return {
-        "uuid": uuid_of("plan", judged.policy, judged.suite),
-        "title": line(f"{law.id} {law.version} with the suite {suite.id} {suite.version}"),
-        "description": NO_PLAN,
-        "props": props(
-            ("policy-digest", judged.policy),
-            ("suite-digest", judged.suite),
-            *(("catalogue-digest", one) for one in judged.rules.catalogues),
-        ),
-    }
+    files = [judged.policy, judged.suite, *judged.rules.catalogues]
+    return resource(
+        f"plan {' '.join(files)}",
+        title=f"{law.id} {law.version} with the suite {suite.id} {suite.version}",
+        description=NO_PLAN,
+        rlinks=[stored(one) for one in files],
+    )
 
 
 def _files(judged: Judged) -> list[Json]:
@@ -209,8 +207,7 @@ def _files(judged: Judged) -> list[Json]:
             digest,
             title=title,
             description=f"The {kind}'s file, by its digest.",
-            digest=digest,
-            href=f"urn:redline:blob:{digest}",
+            rlinks=[stored(digest)],
         )
         for kind, title, digest in named
     ]
