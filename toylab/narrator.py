@@ -115,7 +115,9 @@ def _validation(record: r.Validation) -> tuple[str, str]:
 def _evidence(record: r.Evidence) -> tuple[str, str]:
     piece = record.evidence
     label = "SIMULATED " if piece.simulated else ""
-    return f"{label}evidence for {piece.criterion}: {piece.statement}", "dim"
+    where = f" on {', '.join(piece.surfaces)}" if piece.surfaces else ""
+    said = f"{label}evidence for {piece.criterion}{where}: {piece.statement}"
+    return said, "dim" if piece.shows else "red"
 
 
 def _answer(record: r.Answer) -> tuple[str, str]:
@@ -202,6 +204,15 @@ def _judgement(record: r.SafeguardsJudgement) -> Iterator[tuple[str, str]]:
                 )
 
 
+def _drill(record: r.Drill) -> tuple[str, str]:
+    took = (record.steps[-1].at - record.started_at).total_seconds()
+    gaps = f"{len(record.gaps)} gaps" if record.gaps else "no gaps"
+    mark = ", SIMULATED" if record.simulated else ""
+    steps = ", ".join(f"{one.name} {one.seconds:.2f} s" for one in record.steps)
+    style = "yellow" if record.gaps else "green"
+    return f"DRILL    {record.scenario} in {took:.1f} s, {gaps}{mark}: {steps}", style
+
+
 _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "trust_root": _trust_root,
     "adoption": _adoption,
@@ -211,6 +222,8 @@ _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "validation": _validation,
     "evidence": _evidence,
     "hold": lambda one: (f"notary   HOLD on {one.run_id}: {one.reason}", "bold red"),
+    "safeguards_report": lambda _: ("redline  writes the Safeguards Report", ""),
+    "drill": _drill,
     "capability_report": lambda _: ("redline  writes the Capability Report", ""),
     "packet": lambda _: ("redline  closes the packet: report and second line's opinion", ""),
     "opinion": _answer,

@@ -11,7 +11,18 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from include.cli import adoption, decide, evidence, people, permit, replay, report, results, stack
+from include.cli import (
+    adoption,
+    decide,
+    evidence,
+    people,
+    permit,
+    replay,
+    report,
+    results,
+    safeguards,
+    stack,
+)
 from include.cli import policy as policy_commands
 from include.cli.opened import ledger_of, record_named
 from include.rsp.errors import InvalidDocument, RedlineError
@@ -30,6 +41,7 @@ app.command("approve")(adoption.approve)
 policy_commands.app.command("propose")(adoption.propose)
 app.command("replay")(replay.replay)
 app.add_typer(permit.app, name="permit")
+app.add_typer(safeguards.app, name="safeguards")
 app.add_typer(results.app, name="results")
 app.command("packet")(people.packet)
 app.command("sign")(people.sign)

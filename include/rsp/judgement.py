@@ -13,7 +13,14 @@ from include.rsp.errors import Refused
 from include.rsp.interim import problems_with_plan
 from include.rsp.rules import Rules
 from include.rsp.safeguard_evidence import PROBE, Shown
-from include.rsp.safeguards import Basis, StandardJudgement, judge_standard, name_of, unmet
+from include.rsp.safeguards import (
+    SATISFIED,
+    Basis,
+    StandardJudgement,
+    judge_standard,
+    name_of,
+    unmet,
+)
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome
@@ -251,6 +258,13 @@ def check_safeguards(
 
 
 def good_until(judged: list[StandardJudgement]) -> datetime | None:
-    """When the first piece of the evidence that carries the judgement expires."""
-    times = [row.good_until for one in judged for row in one.criteria if row.good_until is not None]
+    """When the first piece of the evidence that carries the judgement expires. What is stale
+    already carries nothing: a measure stands in for it, or the judgement does not hold.
+    """
+    times = [
+        row.good_until
+        for one in judged
+        for row in one.criteria
+        if row.good_until is not None and row.outcome in SATISFIED
+    ]
     return min(times, default=None)

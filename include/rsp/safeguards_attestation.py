@@ -79,5 +79,5 @@ def _name(level: str, known: dict[str, str], holds: dict[str, bool]) -> str:
 
 def _inputs(judged: Judged) -> list[Digest]:
     interim = [judged.record.interim.record] if judged.record.interim else []
-    every = [judged.digest, *judged.reports, *judged.pieces, *judged.exemptions, *interim]
+    every = [judged.digest, *judged.pieces, *judged.exemptions, *interim]
     return list(dict.fromkeys(every))
