@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest, short
@@ -118,12 +118,7 @@ def _brief(text: str) -> str:
 
 
 def _expires(rules: Rules, judged: r.SafeguardsJudgement) -> str:
-    rows = sorted(
-        (row.good_until, one.standard, row)
-        for one in judged.standards
-        for row in one.criteria
-        if row.good_until is not None and row.outcome in SATISFIED
-    ) if judged.standards else []  # fmt: skip
+    rows = _lasting(judged)
     if not rows:
         return "## What expires next\n\nNothing that holds expires."
     lines = ["## What expires next", "", "| what | surface | until | left | owner |",
@@ -149,16 +144,22 @@ def warn_days(rules: Rules, standard: str) -> float:
 
 def expiring(rules: Rules, judged: r.SafeguardsJudgement) -> list[tuple[str, CriterionJudgement]]:
     """(standard, row) of what still holds and lapses within the warning period, the first first."""
+    return [
+        (standard, row)
+        for until, standard, row in _lasting(judged)
+        if until - judged.at <= timedelta(days=warn_days(rules, standard))
+    ]
+
+
+def _lasting(judged: r.SafeguardsJudgement) -> list[tuple[datetime, str, CriterionJudgement]]:
+    """(until, standard, row) of what holds for a time, the first to lapse first."""
     found = [
         (row.good_until, one.standard, row)
         for one in judged.standards
         for row in one.criteria
-        if row.good_until is not None
-        and row.outcome in SATISFIED
-        and row.good_until - judged.at <= timedelta(days=warn_days(rules, one.standard))
+        if row.good_until is not None and row.outcome in SATISFIED
     ]
-    found.sort(key=lambda one: (one[0], one[1], one[2].requirement, one[2].surface))
-    return [(standard, row) for _, standard, row in found]
+    return sorted(found, key=lambda one: (one[0], one[1], one[2].requirement, one[2].surface))
 
 
 def _every_row(standard: StandardJudgement) -> str:
