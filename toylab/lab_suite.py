@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from include.adapters.bootstrap import KeyFolders
 from include.adapters.policy_files import SUITES, named_file
 from include.adapters.yaml_source import load
 from include.local_stack.layout import Layout
@@ -53,7 +54,7 @@ def surfaces_program(layout: Layout) -> Program:
             *("--port", url.rsplit(":", 1)[1].split("/", maxsplit=1)[0]),
             *("--checkpoint", str(layout.checkpoints)),
             *("--weights", str(layout.checkpoints)),
-            *("--trust-root", str(layout.keys / "trust_root.json")),
+            *("--trust-root", str(KeyFolders(layout.keys).trust_root)),
         ),
     )
 
