@@ -122,7 +122,8 @@ def answer_request(
     Given only if (1) the verdict is the newest of the run (deployment: on that checkpoint) and was
     reached under the policy and suite in force; (2) nothing that concerns the run was chained
     after the index that the asker had seen; (3) the request names the newest hold of that purpose
-    if any is in force; (4) the verdict has no permit of that purpose yet; (5) the officers
+    if any is in force; (4) the verdict has no permit of that purpose yet, or a hold was ordered
+    since then; (5) the officers
     determined so on a packet for this verdict, hold and purpose, or the policy lets a machine
     continue training and nothing about the checkpoint deviates; (6) its recommendation is
     `continue` and no standing rule demands a standard, or the officers went below it as the policy
@@ -141,8 +142,9 @@ def answer_request(
     check_newest(state, run, request, verdict)  # (1)
     check_seen(state, run, request)  # (2)
     check_holds(run, request)  # (3)
-    for permit in run.permits.values():  # (4)
-        if permit.purpose is request.purpose and request.verdict in permit.basis:
+    for given, permit in run.permits.items():  # (4)
+        same = permit.purpose is request.purpose and request.verdict in permit.basis
+        if same and not _held_since(state, request, given):
             raise Refused("already_permitted", "This verdict has its permit; not given twice.")
     determined = _determined(state, request, verdict, rules, at)  # (5)
     evidence_until = shown_until(state, request, rules, determined, at=at, broken=broken)  # (6)
@@ -171,6 +173,12 @@ def answer_request(
         determined=determined,
     )
     return _permit(state, grant, stamp=stamp, at=at)
+
+
+def _held_since(state: LedgerState, request: r.PermitRequest, permit: Digest) -> bool:
+    """Whether what the request wants to end was ordered after a permit was given."""
+    held = request.hold
+    return held is not None and state.index_of[held.record] > state.index_of[permit]
 
 
 def may_machine_determine(state: LedgerState, verdict_digest: Digest, rules: Rules) -> bool:

@@ -182,13 +182,11 @@ def _judge(
         return row(CriterionOutcome.MISSING, problem)
     owners = basis.plan.owners_of(standard, requirement.id, surface)
     seen = basis.index.get((standard, requirement.id), [])
-    doubts = {digest: _doubt(requirement, surface, owners, one, basis) for digest, one in seen}
-    usable = {digest: one.piece for digest, one in seen if doubts[digest] is None}
+    here = [(digest, one) for digest, one in seen if surface in _surfaces(one)]
+    doubts = {digest: _doubt(requirement, owners, one, basis) for digest, one in here}
+    usable = {digest: one.piece for digest, one in here if doubts[digest] is None}
     if not usable:
-        said = sorted({one for one in doubts.values() if one}) or [
-            f"no evidence; add some of the type {' or '.join(requirement.evidence)} with "
-            f"`rsp evidence add --criterion {requirement.id}`"
-        ]
+        said = sorted({one for one in doubts.values() if one}) or [_nothing(requirement, seen)]
         return row(CriterionOutcome.MISSING, "; ".join(said[:3]))
     digest = max(usable, key=lambda one: (usable[one].collected_at, not usable[one].shows, one))
     piece = usable[digest]
@@ -213,17 +211,34 @@ def _exempted(standard: str, requirement: str, surface: str, basis: Basis) -> Ex
     )
 
 
+def _surfaces(one: Shown) -> list[str]:
+    return one.piece.surfaces or [ORGANISATION]
+
+
+def _nothing(requirement: Requirement, elsewhere: Sequence[tuple[Digest, Shown]]) -> str:
+    """That there is no evidence for a surface, and for which others there is."""
+    there = sorted({name for _, one in elsewhere for name in _surfaces(one)})
+    add = (
+        f"add some of the type {' or '.join(requirement.evidence)} with "
+        f"`rsp evidence add --criterion {requirement.id}`"
+    )
+    return (
+        f"no evidence here, only for {', '.join(there)}; {add}"
+        if there
+        else (f"no evidence; {add}")
+    )
+
+
 def _doubt(
-    requirement: Requirement, surface: str, owners: frozenset[str], one: Shown, basis: Basis
+    requirement: Requirement, owners: frozenset[str], one: Shown, basis: Basis
 ) -> str | None:
-    """Why a piece of evidence does not count here; None: it does.
+    """Why a piece of evidence for a surface does not count; None: it does.
 
     What speaks against a safeguard counts whoever says it.
     """
     piece, at = one.piece, basis.at + CLOCK_TOLERANCE
-    on = piece.surfaces or [ORGANISATION]
-    if one.broken is not None or surface not in on:
-        return one.broken or f"there is evidence for {', '.join(on)}, none for {surface}"
+    if one.broken is not None:
+        return one.broken
     if piece.type not in requirement.evidence:
         return f"evidence of the type {piece.type} (expected {' or '.join(requirement.evidence)})"
     if not counts_at(piece, at, basis.closed_at):
