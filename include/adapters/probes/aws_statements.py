@@ -80,6 +80,10 @@ class Statement:
         """Whether it is for every principal, anonymous ones included."""
         return not self.inverted_principals and ("AWS", "*") in self.principals
 
+    def names(self, part: str) -> bool:
+        """Whether it lists resources with some text in them."""
+        return not self.resources.inverted and any(part in one for one in self.resources.listed)
+
     def may_allow(self, action: str, target: str) -> bool:
         """Whether, at the widest, it allows an action on something of the target."""
         return (
@@ -222,5 +226,5 @@ def _texts(value: Any) -> Collection[str]:
     """One text, truth value or number, or a list of them, as texts."""
     listed = value if isinstance(value, list) else [value]
     if not all(isinstance(one, (str, bool, int, float)) for one in listed):
-        raise Unreadable(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is no text")
     return [str(one).lower() if isinstance(one, bool) else str(one) for one in listed]

@@ -36,7 +36,7 @@ from tests.support.aws_lab import (
     summary,
 )
 
-Change = Callable[[AwsLab], object]
+Change = Callable[[AwsLab], Any]
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,12 @@ def no_ownership_rule(lab: AwsLab) -> None:
     lab.s3.delete_bucket_ownership_controls(Bucket=BUCKET)
 
 
+def logging_elsewhere(lab: AwsLab) -> None:
+    place = {"LocationConstraint": REGION}
+    lab.s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration=place)
+    lab.log_to("elsewhere")
+
+
 BAD: list[tuple[str, str, Change, str]] = [
     ("aws.block-public-access", "none", lambda lab: lab.s3.delete_public_access_block(
         Bucket=BUCKET), "no such configuration"),
@@ -167,9 +173,7 @@ BAD: list[tuple[str, str, Change, str]] = [
             "LocationConstraint": REGION})), "not enabled"),
     ("aws.access-logging", "off", lambda lab: lab.s3.put_bucket_logging(
         Bucket=BUCKET, BucketLoggingStatus={}), "no access logging"),
-    ("aws.access-logging", "other bucket", lambda lab: (lab.s3.create_bucket(Bucket="elsewhere",
-        CreateBucketConfiguration={"LocationConstraint": REGION}), lab.log_to("elsewhere")),
-     "logs to 'elsewhere'"),
+    ("aws.access-logging", "other bucket", logging_elsewhere, "logs to 'elsewhere'"),
     ("aws.access-logging", "target gone", lambda lab: lab.gateway.answers.update(
         GetBucketLocation=fault("s3", "NoSuchBucket", 404)), "does not exist"),
     ("aws.bucket-policy", "none", lambda lab: lab.s3.delete_bucket_policy(Bucket=BUCKET),

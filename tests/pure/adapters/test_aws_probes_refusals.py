@@ -201,6 +201,11 @@ def test_a_bucket_of_another_account_is_not_looked_at(lab: AwsLab) -> None:
     assert set(lab.gateway.owners) == {ACCOUNT}
 
 
+def test_what_is_regional_is_looked_at_in_the_region_of_the_bucket(lab: AwsLab) -> None:
+    for kind in ("aws.data-events", "aws.weight-readers"):
+        refused(lab.look(kind, region="us-east-1"), "is in eu-central-1", "Correct `region`")
+
+
 def test_credentials_of_another_account_say_nothing_of_the_weights(lab: AwsLab) -> None:
     for kind in KINDS:
         refused(lab.look(kind, account="999999999999"), f"are of account {ACCOUNT}")
@@ -237,8 +242,6 @@ def test_a_list_of_users_that_breaks_off_is_no_whole_list(lab: AwsLab) -> None:
 
 
 WRONG: list[tuple[str, dict[str, Setting | None], str]] = [
-    *((kind, {"secret_access_key": "hunter2"}, "does not know") for kind in KINDS),
-    *((kind, {"account": None}, "'account'") for kind in KINDS),
     ("aws.versioning", {"account": 123456789012.0}, "'account'"),
     ("aws.versioning", {"account": "12345"}, "twelve digits"),
     ("aws.versioning", {"region": "the moon"}, "'region'"),
@@ -264,6 +267,12 @@ WRONG: list[tuple[str, dict[str, Setting | None], str]] = [
     ("aws.vpc-endpoint-only", {"endpoints": ["vpce-*"]}, "'endpoints'"),
     ("aws.vpc-endpoint-only", {"endpoints": None}, "'endpoints'"),
 ]
+
+
+UNKNOWN: dict[str, Setting | None] = {"secret_access_key": "hunter2"}
+NAMELESS: dict[str, Setting | None] = {"account": None}
+WRONG += [(kind, UNKNOWN, "does not know") for kind in KINDS]
+WRONG += [(kind, NAMELESS, "'account'") for kind in KINDS]
 
 
 @pytest.mark.parametrize(("kind", "settings", "said"), WRONG)
