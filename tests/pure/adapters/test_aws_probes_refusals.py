@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from botocore import xform_name
 
+from include.adapters.probe_runner import run_probes
 from include.adapters.probes.aws_client import PERMISSIONS
+from include.adapters.probes.aws_record import fitted
 from include.adapters.probing import Look, Seen, Setting, kinds, probe_of
+from include.rsp.safeguard_plan import PlannedProbe
 from tests.support.aws_gateway import ACCOUNT, Answer, fault, in_json, of_iam
-from tests.support.aws_lab import BUCKET, KINDS, REGION, SETTINGS, AwsLab, aws_lab
+from tests.support.aws_lab import BUCKET, KINDS, REGION, SETTINGS, AwsLab, allow, aws_lab, document
 
 POLICY = Path(__file__).resolve().parents[3] / "docs/probes-aws.policy.json"
 FREE = "GetCallerIdentity"  # needs no permission
@@ -303,6 +307,62 @@ def test_the_roles_policy_names_what_the_probes_call_and_no_more(lab: AwsLab) ->
         assert one["Resource"] != "*" or all(
             action.startswith(("iam:", "cloudtrail:DescribeTrails")) for action in one["Action"]
         )
+
+
+def test_what_is_handed_back_fits_however_large_the_account(lab: AwsLab) -> None:
+    """The runner takes 1 MB and a statement of 4000 characters; a probe stays below both."""
+
+    def role(at: int) -> str:
+        text = quote(document(allow("s3:*", Condition={"StringLike": {"aws:x": "y" * 300}})))
+        inline = f"<PolicyName>p</PolicyName><PolicyDocument>{text}</PolicyDocument>"
+        return (
+            f"<member><Arn>arn:aws:iam::{ACCOUNT}:role/r{at:06d}</Arn><RoleName>r</RoleName>"
+            f"<AssumeRolePolicyDocument>{quote(document(allow('sts:external-id')))}"
+            "</AssumeRolePolicyDocument>"
+            f"<RolePolicyList><member>{inline}</member></RolePolicyList></member>"
+        )
+
+    roles = "".join(role(at) for at in range(3000))
+    empty = "<UserDetailList/><GroupDetailList/><Policies/><IsTruncated>false</IsTruncated>"
+    operation = "GetAccountAuthorizationDetails"
+    lab.gateway.answers[operation] = of_iam(
+        operation, f"{empty}<RoleDetailList>{roles}</RoleDetailList>"
+    )
+    lab.gateway.answers["GetBucketPolicy"] = fault("s3", "NoSuchBucketPolicy", 404)
+    seen = lab.look("aws.weight-readers")
+    assert not seen.shows
+    assert "3000 of 3000" in seen.statement
+    assert len(seen.statement) < 4000
+    assert len(json.dumps(dict(seen.raw))) < 800_000
+    assert b"external-id" not in seen.as_bytes()
+    assert any("left_out" in one for one in seen.raw["calls"])
+
+
+def test_many_short_calls_are_cut_as_well() -> None:
+    calls = [{"call": f"iam.get_login_profile{at:05d}"} for at in range(1000)]
+    kept = fitted(calls, most=5000)
+    assert len(json.dumps(kept)) < 6000
+    assert kept[-1] == {"calls_left_out": 1000 - (len(kept) - 1)}
+    assert fitted(calls[:3]) == calls[:3]
+
+
+def test_the_runner_gets_an_answer_from_a_process(lab: AwsLab) -> None:
+    def planned(name: str, **changes: Setting) -> PlannedProbe:
+        own: dict[str, Setting] = {"account": ACCOUNT, "region": REGION, "bucket": BUCKET}
+        return PlannedProbe(
+            id=name,
+            probe="aws.versioning",
+            standard="s",
+            requirement="r",
+            type="t",
+            timeout_seconds=30,
+            settings=own | {"endpoint_url": lab.gateway.url} | changes,
+        )
+
+    good, bad = run_probes([planned("good"), planned("bad", bucket="not-there")])
+    assert good.seen.shows, good.seen.statement
+    assert not bad.seen.shows
+    assert "no such bucket" in bad.seen.statement
 
 
 def test_the_docs_name_each_permission() -> None:
