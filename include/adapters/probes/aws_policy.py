@@ -35,7 +35,7 @@ def bucket_policy(aws: Aws) -> Judged:
     faults = []
     if not bucket_denies(aws, [one for one in statements if one.demands_only_plain_http()]):  # (1)
         faults.append("no Deny of every request without TLS")
-    if not bucket_denies(aws, _all_but(statements, "aws:PrincipalArn", known)):  # (2)
+    if not bucket_denies(aws, all_but(statements, "aws:PrincipalArn", known)):  # (2)
         faults.append("no Deny of every principal that is not in `principals`")
     faults += [  # (3)
         f"statement {one.label} allows {sorted(unknown)}"
@@ -58,7 +58,7 @@ def vpc_endpoint_only(aws: Aws) -> Judged:
     known = named(
         aws.look, "endpoints", pattern=_ENDPOINT, expected="ids such as vpce-0123456789abcdef0"
     )
-    closed = bucket_denies(aws, _all_but(_policy_of(aws), "aws:SourceVpce", known))
+    closed = bucket_denies(aws, all_but(_policy_of(aws), "aws:SourceVpce", known))
     return _judged(
         aws,
         [] if closed else ["no Deny of every request from outside the endpoints"],
@@ -108,7 +108,7 @@ def _policy_of(aws: Aws) -> list[Statement]:
     return statements_of(answer["Policy"], "bucket policy") if answer else []
 
 
-def _all_but(statements: Sequence[Statement], key: str, known: frozenset[str]) -> list[Statement]:
+def all_but(statements: Sequence[Statement], key: str, known: frozenset[str]) -> list[Statement]:
     """Statements that let off known values of the key at most."""
     let_off = [(one, one.applies_unless(key)) for one in statements]
     return [one for one, values in let_off if values is not None and known.issuperset(values)]

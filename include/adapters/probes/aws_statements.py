@@ -143,9 +143,10 @@ def statements_of(document: str | Mapping[str, Any], name: str = "policy") -> li
 
 
 def covers(pattern: str, target: str) -> bool:
-    """Whether a pattern matches all that `target` stands for; variables match nothing."""
-    if "${" in pattern:
-        return False
+    """Whether a pattern matches all that `target` stands for.
+
+    A variable is taken as it is written, which no target is: it covers nothing.
+    """
     # A wildcard of the target is matched by `*` only: nothing narrower is sure to contain it.
     parts = {"*": ".*", "?": "[^*]"}
     text = "".join(parts.get(sign, re.escape(sign)) for sign in re.sub(r"\*+", "*", pattern))

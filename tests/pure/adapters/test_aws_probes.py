@@ -100,6 +100,27 @@ def trail_that_cannot_deliver(lab: AwsLab) -> None:
     lab.gateway.answers["GetTrailStatus"] = in_json(answer)
 
 
+def digests_that_are_not_delivered(lab: AwsLab) -> None:
+    answer = {"IsLogging": True, "LatestDigestDeliveryError": "AccessDenied"}
+    lab.gateway.answers["GetTrailStatus"] = in_json(answer)
+
+
+def trail_of_another_region(lab: AwsLab) -> None:
+    (one,) = lab.trail.describe_trails()["trailList"]
+    other = one | {"IsMultiRegionTrail": False, "HomeRegion": "us-east-1"}
+    lab.gateway.answers["DescribeTrails"] = in_json({"trailList": [other]})
+
+
+def second_default(lab: AwsLab) -> None:
+    rule = (
+        "<Rule><ApplyServerSideEncryptionByDefault>{}</ApplyServerSideEncryptionByDefault></Rule>"
+    )
+    kms = f"<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>{lab.key}</KMSMasterKeyID>"
+    rules = rule.format(kms) + rule.format("<SSEAlgorithm>AES256</SSEAlgorithm>")
+    body = f"<ServerSideEncryptionConfiguration>{rules}</ServerSideEncryptionConfiguration>"
+    lab.gateway.answers["GetBucketEncryption"] = Answer(200, body.encode())
+
+
 def user_on_the_second_page(lab: AwsLab) -> None:
     lab.person("bob")
 
@@ -156,6 +177,7 @@ BAD: list[tuple[str, str, Change, str]] = [
     ("aws.default-encryption", "no key named", lambda lab: lab.encrypt("aws:kms"), "aws/s3"),
     ("aws.default-encryption", "AWS's key", aws_owned_key, "is managed by AWS"),
     ("aws.default-encryption", "other account's key", foreign_key, "of another account"),
+    ("aws.default-encryption", "two defaults", second_default, "the default is none"),
     ("aws.default-encryption", "disabled key", lambda lab: lab.kms.disable_key(KeyId=lab.key_id),
      "is Disabled"),
     ("aws.versioning", "suspended", lambda lab: lab.s3.put_bucket_versioning(
@@ -208,6 +230,8 @@ BAD: list[tuple[str, str, Change, str]] = [
     ("aws.data-events", "stopped", lambda lab: lab.trail.stop_logging(Name="audit"),
      "is not logging"),
     ("aws.data-events", "not delivered", trail_that_cannot_deliver, "cannot deliver"),
+    ("aws.data-events", "digests not delivered", digests_that_are_not_delivered, "cannot deliver"),
+    ("aws.data-events", "elsewhere", trail_of_another_region, "is of us-east-1 only"),
     ("aws.data-events", "no validation", trail(EnableLogFileValidation=False), "not validate"),
     ("aws.data-events", "into the weights", trail(S3BucketName=BUCKET), "bucket of the weights"),
     ("aws.data-events", "other prefix", objects(f"{BUCKET_ARN}/datasets/"), "no data events"),
