@@ -38,7 +38,7 @@ class Answer:
     kind: str = "text/xml"
 
 
-Given = Answer | Callable[[Mapping[str, str]], Answer] | None
+Given = Answer | Callable[[Mapping[str, str]], Answer]
 
 
 def in_json(plain: object, status: int = 200) -> Answer:
@@ -70,12 +70,14 @@ class AwsGateway:
     """What is answered in moto's stead, and what was asked.
 
     Args:
-        answers: by operation; a function is given the form fields; None: no answer at all.
+        answers: by operation; a function is given the form fields.
+        only: the one operation that has an answer, if that is set.
         asked: operations in the order in which they came, of every method.
     """
 
     upstream: tuple[str, int]
     answers: dict[str, Given] = field(default_factory=dict)
+    only: str | None = None
     asked: list[str] = field(default_factory=list)
     owners: list[str | None] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
@@ -105,12 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
         refusal = self._other_owner()
         if refusal:
             self._send(refusal)
+        elif self.gateway.only not in {None, operation}:
+            self.gateway.closing.wait(30)
+            self.close_connection = True
         elif operation in self.gateway.answers:
             given = self.gateway.answers[operation]
-            if given is None:
-                self.gateway.closing.wait(30)
-                self.close_connection = True
-                return
             self._send(given if isinstance(given, Answer) else given(form))
         else:
             self._forward(body)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.adapters.probes.aws_bucket import encryption_of, key_faults, key_of, region_of
+from include.adapters.probes.aws_bucket import encryption_of, key_faults, key_of, region_of_weights
 from include.adapters.probes.aws_client import Aws, Judged, aws_probe
-from include.adapters.probes.aws_failures import NotLooked
 from include.adapters.probes.aws_settings import above_zero, optional
 from include.adapters.probes.aws_trails import EVERYTHING, recorded_by
 
@@ -55,12 +54,7 @@ def data_events(aws: Aws) -> Judged:
     files, (3) logs into another bucket, (4) is logging and delivers without error. What the
     trails that count record together must be reads and writes of all objects under `prefix`.
     """
-    region = region_of(aws, aws.bucket)
-    if region != aws.region:
-        raise NotLooked(
-            f"the bucket {aws.bucket!r} is in {region or 'no region: there is no such bucket'}, "
-            f"and `region` is {aws.region}. Correct `region` or `bucket` in the suite"
-        )
+    region = region_of_weights(aws)
     trails = aws.need("cloudtrail", "describe_trails", includeShadowTrails=True)["trailList"]
     recorded: frozenset[str] = frozenset()
     told = []

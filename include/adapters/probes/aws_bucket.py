@@ -183,5 +183,20 @@ def region_of(aws: Aws, bucket: str) -> str | None:
     return region
 
 
+def region_of_weights(aws: Aws) -> str:
+    """The region of the bucket, which has to be the setting `region`: what is regional is there.
+
+    Raises:
+        NotLooked: it is in another one, or not there.
+    """
+    region = region_of(aws, aws.bucket)
+    if region != aws.region:
+        raise NotLooked(
+            f"the bucket {aws.bucket!r} is in {region or 'no region: there is no such bucket'}, "
+            f"and `region` is {aws.region}. Correct `region` or `bucket` in the suite"
+        )
+    return region
+
+
 def _either(fault: object, bad: str, good: str) -> str:
     return bad if fault else good

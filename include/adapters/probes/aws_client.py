@@ -8,7 +8,6 @@ answer that does not show the safeguard and names the call and the permission th
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +20,7 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from include.adapters.probes.aws_failures import NotLooked, reason_of
+from include.adapters.probes.aws_record import clipped, fitted, plain
 from include.adapters.probes.aws_settings import (
     COMMON_SETTINGS,
     above_zero,
@@ -152,10 +152,9 @@ class Aws:
         except (BotoCoreError, ResponseParserError, SyntaxError) as error:  # the last is XML's
             self.calls.append(asked | {"error": str(error)})
             raise NotLooked(reason_of(error, asked, permission)) from error
-        plain: dict[str, Any] = json.loads(json.dumps(answer, default=str))
-        plain.pop("ResponseMetadata", None)
-        self.calls.append(asked | {"answer": plain})
-        return plain
+        told_us = plain(answer)
+        self.calls.append(asked | {"answer": told_us})
+        return told_us
 
     def need(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """One call that always has an answer; raises like `ask`."""
@@ -257,5 +256,9 @@ def _unreadable(aws: Aws, error: Exception) -> str:
 
 
 def _seen(aws: Aws, known: Collection[str], statement: str, *, shows: bool = False) -> Seen:
-    settings = dict(told(aws.look, known))
-    return Seen(shows, statement, {"at": aws.look.at, "settings": settings, "calls": aws.calls})
+    raw = {
+        "at": aws.look.at,
+        "settings": dict(told(aws.look, known)),
+        "calls": fitted(aws.calls),
+    }
+    return Seen(shows, clipped(statement), raw)

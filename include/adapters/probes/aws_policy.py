@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from include.adapters.probes.aws_bucket import region_of_weights
 from include.adapters.probes.aws_client import Aws, Judged, aws_probe
 from include.adapters.probes.aws_readers import Reading, readers_in
 from include.adapters.probes.aws_settings import named, whole
@@ -32,14 +33,14 @@ def bucket_policy(aws: Aws) -> Judged:
     )
     statements = _policy_of(aws)
     faults = []
-    if not _denies(aws, [one for one in statements if one.demands_only_plain_http()]):  # (1)
+    if not bucket_denies(aws, [one for one in statements if one.demands_only_plain_http()]):  # (1)
         faults.append("no Deny of every request without TLS")
-    if not _denies(aws, _all_but(statements, "aws:PrincipalArn", known)):  # (2)
+    if not bucket_denies(aws, all_but(statements, "aws:PrincipalArn", known)):  # (2)
         faults.append("no Deny of every principal that is not in `principals`")
     faults += [  # (3)
         f"statement {one.label} allows {sorted(unknown)}"
         for one in statements
-        if one.allows and (unknown := _strangers(aws, one, known))
+        if one.allows and (unknown := strangers_in(aws, one, known))
     ]
     return _judged(
         aws,
@@ -57,7 +58,7 @@ def vpc_endpoint_only(aws: Aws) -> Judged:
     known = named(
         aws.look, "endpoints", pattern=_ENDPOINT, expected="ids such as vpce-0123456789abcdef0"
     )
-    closed = _denies(aws, _all_but(_policy_of(aws), "aws:SourceVpce", known))
+    closed = bucket_denies(aws, all_but(_policy_of(aws), "aws:SourceVpce", known))
     return _judged(
         aws,
         [] if closed else ["no Deny of every request from outside the endpoints"],
@@ -82,7 +83,8 @@ def weight_readers(aws: Aws) -> Judged:
     if not rules or any(one["ObjectOwnership"] != "BucketOwnerEnforced" for one in rules):  # (1)
         faults.append("object ACLs are in force, so that nobody can count who reads")
     pages = list(aws.pages("iam", "get_account_authorization_details"))
-    found = readers_in(pages, _policy_of(aws), _reading(aws))
+    what = Reading(aws.account, region_of_weights(aws), f"{aws.bucket_arn}/{aws.prefix}*")
+    found = readers_in(pages, _policy_of(aws), what)
     if found.uncountable:  # (2)
         faults.append(f"the bucket's policy lets in an unknown number: {found.uncountable}")
     if len(found.readers) > limit:  # (3)
@@ -100,27 +102,19 @@ def weight_readers(aws: Aws) -> Judged:
     )
 
 
-def _reading(aws: Aws) -> Reading:
-    return Reading(
-        account=aws.account,
-        objects=f"{aws.bucket_arn}/{aws.prefix}*",
-        access_points=f"arn:{aws.partition}:s3:*:*:accesspoint/*",
-    )
-
-
 def _policy_of(aws: Aws) -> list[Statement]:
     """The bucket's policy; no statement when it has none."""
     answer = aws.s3("get_bucket_policy", absent=["NoSuchBucketPolicy"])
     return statements_of(answer["Policy"], "bucket policy") if answer else []
 
 
-def _all_but(statements: Sequence[Statement], key: str, known: frozenset[str]) -> list[Statement]:
+def all_but(statements: Sequence[Statement], key: str, known: frozenset[str]) -> list[Statement]:
     """Statements that let off known values of the key at most."""
     let_off = [(one, one.applies_unless(key)) for one in statements]
     return [one for one, values in let_off if values is not None and known.issuperset(values)]
 
 
-def _denies(aws: Aws, statements: Sequence[Statement]) -> bool:
+def bucket_denies(aws: Aws, statements: Sequence[Statement]) -> bool:
     """Whether the statements deny everyone every action, on the bucket and on its objects."""
     everyone = [one for one in statements if one.of_everyone]
     return all(
@@ -129,7 +123,7 @@ def _denies(aws: Aws, statements: Sequence[Statement]) -> bool:
     )
 
 
-def _strangers(aws: Aws, statement: Statement, known: frozenset[str]) -> set[str]:
+def strangers_in(aws: Aws, statement: Statement, known: frozenset[str]) -> set[str]:
     """Whom an Allow names that the suite does not."""
     if statement.inverted_principals or not statement.principals:
         return {

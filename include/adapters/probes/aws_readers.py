@@ -33,11 +33,24 @@ _LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is read: `objects` and `access_points` are patterns of ARNs that stand for it."""
+    """What is read: `objects` is a pattern of ARNs, `region` is that of the bucket."""
 
     account: str
+    region: str
     objects: str
-    access_points: str
+
+    @property
+    def access_points(self) -> tuple[str, ...]:
+        """Patterns of the account's access points, by which the bucket can be read as well."""
+        start = f"{self.service}:"
+        return tuple(
+            f"{start}{region}:{self.account}:accesspoint/*" for region in (self.region, "")
+        )
+
+    @property
+    def service(self) -> str:
+        """`arn:aws:s3`, in the account's partition."""
+        return ":".join(self.objects.split(":")[:3])
 
 
 @dataclass(slots=True)
@@ -118,13 +131,26 @@ def _why(
             continue  # also through an access point: the bucket's policy counts there too
         if identity.doubts:
             return f"in doubt: {identity.doubts[0]}"
-        for target in (what.objects, what.access_points):
-            if any(one.surely_denies(action, target) for one in own):
-                continue
-            for one in [*identity.statements, *named]:
-                if one.may_allow(action, target):
-                    return f"{action} by {one.label}"
+        by = _allowed_by([*identity.statements, *named], own, action, what)
+        if by:
+            return f"{action} by {by.label}"
     return None
+
+
+def _allowed_by(
+    statements: Sequence[Statement], denials: Sequence[Statement], action: str, what: Reading
+) -> Statement | None:
+    """The first statement by which an action may be open, in spite of an identity's denials."""
+    for target in (what.objects, *what.access_points):
+        if not any(one.surely_denies(action, target) for one in denials):
+            for one in statements:
+                if one.may_allow(action, target):
+                    return one
+    if any(one.surely_denies(action, f"{what.service}:*:accesspoint/*") for one in denials):
+        return None
+    # An access point of another account, or of another region, may lead to the bucket too.
+    points = (one for one in statements if one.names("accesspoint/"))
+    return next((one for one in points if one.may_allow(action, "*")), None)
 
 
 def _surely_of(statement: Statement, arn: str, what: Reading) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 
@@ -87,8 +88,11 @@ def told(look: Look, known: Collection[str]) -> Mapping[str, Setting]:
 
     One that nobody knows may be a secret in the wrong place; an address may hold a password.
     """
-    return {
-        name: _USER.sub("//…@", value) if isinstance(value, str) else value
-        for name, value in look.settings.items()
-        if name in known
-    }
+    kept = {name: value for name, value in look.settings.items() if name in known}
+    return {name: _told(value) for name, value in kept.items()}
+
+
+def _told(value: Setting) -> Setting:
+    if isinstance(value, str):
+        return _USER.sub("//…@", value)
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)

@@ -80,6 +80,10 @@ class Statement:
         """Whether it is for every principal, anonymous ones included."""
         return not self.inverted_principals and ("AWS", "*") in self.principals
 
+    def names(self, part: str) -> bool:
+        """Whether it lists resources with some text in them."""
+        return not self.resources.inverted and any(part in one for one in self.resources.listed)
+
     def may_allow(self, action: str, target: str) -> bool:
         """Whether, at the widest, it allows an action on something of the target."""
         return (
@@ -139,9 +143,10 @@ def statements_of(document: str | Mapping[str, Any], name: str = "policy") -> li
 
 
 def covers(pattern: str, target: str) -> bool:
-    """Whether a pattern matches all that `target` stands for; variables match nothing."""
-    if "${" in pattern:
-        return False
+    """Whether a pattern matches all that `target` stands for.
+
+    A variable is taken as it is written, which no target is: it covers nothing.
+    """
     # A wildcard of the target is matched by `*` only: nothing narrower is sure to contain it.
     parts = {"*": ".*", "?": "[^*]"}
     text = "".join(parts.get(sign, re.escape(sign)) for sign in re.sub(r"\*+", "*", pattern))
@@ -222,5 +227,5 @@ def _texts(value: Any) -> Collection[str]:
     """One text, truth value or number, or a list of them, as texts."""
     listed = value if isinstance(value, list) else [value]
     if not all(isinstance(one, (str, bool, int, float)) for one in listed):
-        raise Unreadable(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is no text")
     return [str(one).lower() if isinstance(one, bool) else str(one) for one in listed]

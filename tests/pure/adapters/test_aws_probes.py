@@ -36,7 +36,7 @@ from tests.support.aws_lab import (
     summary,
 )
 
-Change = Callable[[AwsLab], object]
+Change = Callable[[AwsLab], Any]
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,27 @@ def trail_that_cannot_deliver(lab: AwsLab) -> None:
     lab.gateway.answers["GetTrailStatus"] = in_json(answer)
 
 
+def digests_that_are_not_delivered(lab: AwsLab) -> None:
+    answer = {"IsLogging": True, "LatestDigestDeliveryError": "AccessDenied"}
+    lab.gateway.answers["GetTrailStatus"] = in_json(answer)
+
+
+def trail_of_another_region(lab: AwsLab) -> None:
+    (one,) = lab.trail.describe_trails()["trailList"]
+    other = one | {"IsMultiRegionTrail": False, "HomeRegion": "us-east-1"}
+    lab.gateway.answers["DescribeTrails"] = in_json({"trailList": [other]})
+
+
+def second_default(lab: AwsLab) -> None:
+    rule = (
+        "<Rule><ApplyServerSideEncryptionByDefault>{}</ApplyServerSideEncryptionByDefault></Rule>"
+    )
+    kms = f"<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>{lab.key}</KMSMasterKeyID>"
+    rules = rule.format(kms) + rule.format("<SSEAlgorithm>AES256</SSEAlgorithm>")
+    body = f"<ServerSideEncryptionConfiguration>{rules}</ServerSideEncryptionConfiguration>"
+    lab.gateway.answers["GetBucketEncryption"] = Answer(200, body.encode())
+
+
 def user_on_the_second_page(lab: AwsLab) -> None:
     lab.person("bob")
 
@@ -139,6 +160,12 @@ def no_ownership_rule(lab: AwsLab) -> None:
     lab.s3.delete_bucket_ownership_controls(Bucket=BUCKET)
 
 
+def logging_elsewhere(lab: AwsLab) -> None:
+    place = {"LocationConstraint": REGION}
+    lab.s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration=place)
+    lab.log_to("elsewhere")
+
+
 BAD: list[tuple[str, str, Change, str]] = [
     ("aws.block-public-access", "none", lambda lab: lab.s3.delete_public_access_block(
         Bucket=BUCKET), "no such configuration"),
@@ -150,6 +177,7 @@ BAD: list[tuple[str, str, Change, str]] = [
     ("aws.default-encryption", "no key named", lambda lab: lab.encrypt("aws:kms"), "aws/s3"),
     ("aws.default-encryption", "AWS's key", aws_owned_key, "is managed by AWS"),
     ("aws.default-encryption", "other account's key", foreign_key, "of another account"),
+    ("aws.default-encryption", "two defaults", second_default, "the default is none"),
     ("aws.default-encryption", "disabled key", lambda lab: lab.kms.disable_key(KeyId=lab.key_id),
      "is Disabled"),
     ("aws.versioning", "suspended", lambda lab: lab.s3.put_bucket_versioning(
@@ -167,9 +195,7 @@ BAD: list[tuple[str, str, Change, str]] = [
             "LocationConstraint": REGION})), "not enabled"),
     ("aws.access-logging", "off", lambda lab: lab.s3.put_bucket_logging(
         Bucket=BUCKET, BucketLoggingStatus={}), "no access logging"),
-    ("aws.access-logging", "other bucket", lambda lab: (lab.s3.create_bucket(Bucket="elsewhere",
-        CreateBucketConfiguration={"LocationConstraint": REGION}), lab.log_to("elsewhere")),
-     "logs to 'elsewhere'"),
+    ("aws.access-logging", "other bucket", logging_elsewhere, "logs to 'elsewhere'"),
     ("aws.access-logging", "target gone", lambda lab: lab.gateway.answers.update(
         GetBucketLocation=fault("s3", "NoSuchBucket", 404)), "does not exist"),
     ("aws.bucket-policy", "none", lambda lab: lab.s3.delete_bucket_policy(Bucket=BUCKET),
@@ -204,6 +230,8 @@ BAD: list[tuple[str, str, Change, str]] = [
     ("aws.data-events", "stopped", lambda lab: lab.trail.stop_logging(Name="audit"),
      "is not logging"),
     ("aws.data-events", "not delivered", trail_that_cannot_deliver, "cannot deliver"),
+    ("aws.data-events", "digests not delivered", digests_that_are_not_delivered, "cannot deliver"),
+    ("aws.data-events", "elsewhere", trail_of_another_region, "is of us-east-1 only"),
     ("aws.data-events", "no validation", trail(EnableLogFileValidation=False), "not validate"),
     ("aws.data-events", "into the weights", trail(S3BucketName=BUCKET), "bucket of the weights"),
     ("aws.data-events", "other prefix", objects(f"{BUCKET_ARN}/datasets/"), "no data events"),
