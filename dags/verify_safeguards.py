@@ -51,7 +51,7 @@ def verify_safeguards() -> None:
     )
     drilled >> planned >> [collected, judged]
     collected >> judged
-    judged >> approve(report="{{ ti.xcom_pull(task_ids='judge_all') or '' }}")
+    approve(judged=judged, report="{{ ti.xcom_pull(task_ids='judge_all') or '' }}")
 
 
 verify_safeguards()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from include.adapters.probing import kinds
 from include.rsp.catalogue import Requirement, default_requirement
 from include.rsp.errors import InvalidDocument
 from include.rsp.interim import INTERIM
@@ -55,3 +56,22 @@ def check_asked(
             f"{standard}, {requirement} is shown on {known}, not on {strange}. Name the surface "
             "with --surface; nothing was written."
         )
+
+
+def check_probes(rules: Rules) -> None:
+    """Refuse a suite whose probes could show nothing.
+
+    Raises:
+        InvalidDocument: a kind of probe that is not known here, or evidence that nobody asks for.
+    """
+    known = kinds()
+    for one in rules.suite.safeguards.probes:
+        if one.probe not in known:
+            raise InvalidDocument(
+                f"Probe {one.id!r} of the suite is a {one.probe!r} (expected one of "
+                f"{sorted(known)}). Correct the suite, or install the package that has it."
+            )
+        try:
+            check_asked(rules, one.standard, one.requirement, one.type, one.surfaces)
+        except InvalidDocument as error:
+            raise InvalidDocument(f"Probe {one.id!r} of the suite: {error}") from error

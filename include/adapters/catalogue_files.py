@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from include.adapters.asked_evidence import check_probes
 from include.adapters.policy_files import INCLUDE, bytes_of, read_document, read_together
 from include.adapters.store import Store, put_blob
 from include.rsp.canonical import Digest, digest_bytes
@@ -85,7 +86,10 @@ def read_rules(policy: Path, suite: Path) -> Rules:
     """A policy and a suite from their files, with the catalogues beside them or in the library.
 
     Raises:
-        InvalidDocument: one cannot be read, or they cannot decide together.
+        InvalidDocument: one cannot be read, they cannot decide together, or a probe of the suite
+            could show nothing.
     """
     law, added = read_together(policy, suite)
-    return Rules(law, added, catalogues_of(law, beside(policy.parent)))
+    rules = Rules(law, added, catalogues_of(law, beside(policy.parent)))
+    check_probes(rules)
+    return rules

@@ -68,8 +68,9 @@ def init(
 ) -> None:
     """Make keys, trust root and the first adoption; officers on this machine are SIMULATED."""
     from include.adapters import bootstrap
+    from include.adapters.catalogue_files import read_rules
     from include.adapters.ledger import LEDGER
-    from include.adapters.policy_files import POLICIES, SUITES, bytes_of, read_together
+    from include.adapters.policy_files import POLICIES, SUITES, bytes_of
     from include.adapters.store import open_store
     from include.local_stack.credentials import OFFICE_USERS
     from include.rsp.adoption import offices_of
@@ -78,7 +79,7 @@ def init(
         policy_commands.path_of(POLICIES, policy),
         policy_commands.path_of(SUITES, suite),
     )
-    law, _ = read_together(*files)  # before anything is written
+    law = read_rules(*files).policy  # before anything is written
     if not store.startswith("s3://"):
         Path(store).mkdir(parents=True, exist_ok=True)
     opened = open_store(store)

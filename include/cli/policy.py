@@ -21,7 +21,6 @@ from include.adapters.policy_files import (
     read_overlay,
     read_policy,
     read_suite,
-    read_together,
     schema_of,
 )
 from include.adapters.proposal_files import ProposalFile
@@ -99,10 +98,10 @@ def _checked(policy: str, suite: str | None, store: str | None) -> tuple[Policy,
             raise InvalidDocument("--store needs --suite: both were adopted together.")
         return _policy(policy), None
     files = path_of(POLICIES, policy), path_of(SUITES, suite)
-    found, added = read_together(*files)
+    rules = read_rules(*files)
     if store is not None:
         refuse_changed(store, files)
-    return found, added
+    return rules.policy, rules.suite
 
 
 def power_of(evaluation: Evaluation) -> str:

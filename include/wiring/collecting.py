@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from include.adapters.probe_runner import Ran, run_probes
 from include.adapters.stamp import code_stamp
@@ -113,9 +114,15 @@ def write_down(desk: Desk, probed: Ran) -> Collected:
             started_at=probed.started_at,
             seconds=round(probed.seconds, 3),
         ),
-        simulated=False,
+        simulated=_rests_on_simulated(seen.raw),
     )
     digest = desk.submit(
         r.Evidence(at=desk.now(), by=desk.author, stamp=code_stamp(), evidence=piece)
     )
     return Collected(planned.id, seen.shows, seen.statement, digest)
+
+
+def _rests_on_simulated(raw: Mapping[str, Any]) -> bool:
+    """Whether a probe looked at the record of a drill whose people were SIMULATED."""
+    drill = raw.get("drill")
+    return isinstance(drill, Mapping) and bool(drill.get("simulated"))

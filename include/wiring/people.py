@@ -164,24 +164,27 @@ def determine(
     return report, permit
 
 
-def approve(*, report: Any) -> XComArg:
+def approve(*, judged: XComArg, report: str) -> XComArg:
     """Officers on a Safeguards Report, each in turn, and the notary's attestation.
 
     Args:
-        report: the digest, or empty: nobody is asked.
+        judged: the task that returns the report's digest, or nothing: then nobody is asked.
+        report: a template of that digest.
     """
     from include.wiring.safeguard_steps import attest_safeguards
 
-    last: Any = None
+    last: Any = judged
     asked = {}
     for office in SIGNERS:
         asked[office] = _ask(SAFEGUARDS, office, report, trigger_rule=ASKED)
-        if last is not None:
-            last >> asked[office]
+        judged >> asked[office]
+        last >> asked[office]
         last = asked[office]
-    return step(attest_safeguards, trigger_rule=ASKED)(
+    attested = step(attest_safeguards, trigger_rule=ASKED)(
         report=report, answers={office: one.output for office, one in asked.items()}
     )
+    judged >> attested
+    return attested
 
 
 def _notices(followed: XComArg, shown: str) -> XComArg:

@@ -174,6 +174,7 @@ class People(threading.Thread):
         "confirm_receipt_as": "receipt",
         "answer_on_deletion_as": "deletion_answer",
         "review_transcripts": "transcript_review",
+        "approve_safeguards_as": "safeguards_approval",
     }
     USERS: ClassVar[dict[str, str]] = {"second-line": "secondline"}
 
