@@ -1,4 +1,4 @@
-"""`rsp safeguards`: the safeguards of a checkpoint in other people's formats."""
+"""`rsp safeguards`: interim measures, and safeguards in other people's formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.cli.opened import ledger_of, record_named
+from include.cli.opened import caller, ledger_of, record_named
 from include.rsp.errors import InvalidDocument
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from include.rsp.judged_safeguards import Judged
     from include.rsp.state import LedgerState
 
-app = typer.Typer(help="Export verified safeguards (OSCAL, in-toto).", no_args_is_help=True)
+app = typer.Typer(help="Safeguards: interim measures, and exports.", no_args_is_help=True)
 
 PLACE = ".redline/store"
 CATALOG_NAME = "catalog.json"
@@ -34,9 +34,19 @@ class Format(StrEnum):
     VSA = "vsa"
 
 
-@app.callback()
-def safeguards() -> None:
-    """Export verified safeguards (OSCAL, in-toto)."""
+@app.command()
+def interim(
+    plan: Annotated[Path, typer.Argument(help="YAML: because, until, measures")],
+    run_id: Annotated[str, typer.Option("--run", help="for the newest verdict of this run")],
+    store: Annotated[
+        str, typer.Option("--store", envvar="REDLINE_STORE", help="directory or s3://bucket/prefix")
+    ] = PLACE,
+) -> None:
+    """Propose interim measures for what does not hold. They count once shown and signed for."""
+    from include.adapters.interim_files import propose
+
+    opened, state = ledger_of(store)
+    typer.echo(propose(opened, state, plan, run_id, by=caller(), at=datetime.now(UTC)))
 
 
 @app.command()

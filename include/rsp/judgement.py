@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.errors import Refused
+from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.interim import problems_with_plan
 from include.rsp.rules import Rules
 from include.rsp.safeguard_evidence import PROBE, Shown
@@ -193,12 +194,37 @@ def _judge_measures(
     rule = rules.policy.interim_measures
     clause = rule.clause if rule else "the policy knows no interim measures"
     standard, said = plan.plan.as_standard(clause, rules.policy.levels[-1])
-    measures = judge_standard(standard, said, basis)
+    measures = judge_standard(standard, said, _of_plan(plan, basis))
     problems = problems_with_plan(plan.plan, rule, judged, rules.suite.safeguards)
     longest = timedelta(days=rule.longest_days) if rule else timedelta(0)
     in_time = asked.at <= min(plan.plan.until, plan.at + longest)
     same = plan.verdict.record == asked.verdict
     return measures, measures.holds and not problems and in_time and same
+
+
+def _of_plan(plan: r.InterimPlan, basis: Basis) -> Basis:
+    """Only what shows a measure of just this plan: collected since it was made, about this
+    checkpoint, and not by an owner of what the measure stands in for.
+    """
+    owners = {
+        one.id: {
+            name
+            for where in one.replaces
+            for name in basis.plan.owners_of(where.standard, where.requirement, where.surface)
+        }
+        for one in plan.plan.measures
+    }
+    found = {
+        digest: one
+        for digest, one in basis.evidence.items()
+        if not one.piece.shows
+        or (
+            one.piece.checkpoint == basis.checkpoint
+            and one.piece.collected_at >= plan.at - CLOCK_TOLERANCE
+            and one.by not in owners.get(one.piece.criterion, set())
+        )
+    }
+    return replace(basis, evidence=found, exemptions=())
 
 
 def verified_by(state: LedgerState, evidence: Digest) -> str | None:

@@ -355,14 +355,22 @@ def all_replaced(world: World) -> list[dict[str, Any]]:
     ]
 
 
-def shown_measures(world: World, names: list[str]) -> None:
+def shown_measures(world: World, names: list[str], **more: Any) -> None:
+    about = world.state.expect(verdict_of(world), r.Verdict).checkpoint.record
+    checkpoint = world.state.expect(about, r.Checkpoint).digest
     for name in names:
-        world.add_piece(
-            SafeguardEvidence(
-                standard="interim-measures", criterion=name, type="measure-check", shows=True,
-                statement="it is so", collected_at=world.now, collector="x", simulated=True,
-            )
-        )  # fmt: skip
+        piece = SafeguardEvidence(
+            standard="interim-measures",
+            criterion=name,
+            type="measure-check",
+            shows=True,
+            statement="it is so",
+            collected_at=more.get("at", world.now),
+            collector="x",
+            checkpoint=more.get("checkpoint", checkpoint),
+            simulated=True,
+        )
+        world.add_piece(piece)
 
 
 def test_interim_measures_stand_in_for_a_time_if_they_cover_all_and_are_shown(
@@ -374,6 +382,10 @@ def test_interim_measures_stand_in_for_a_time_if_they_cover_all_and_are_shown(
     plan = plan_measures(crossed, verdict, *all_replaced(crossed), until=until)
     assert not safeguarding.judge(crossed.desk, verdict)[1].holds  # nobody has shown them
     shown_measures(crossed, ["locked-away"])
+    assert not safeguarding.judge(crossed.desk, verdict)[1].holds
+    shown_measures(crossed, ["all-blocked"], checkpoint=None)  # of no checkpoint in particular
+    shown_measures(crossed, ["all-blocked"], checkpoint="sha256:" + "1" * 64)
+    shown_measures(crossed, ["all-blocked"], at=crossed.now - timedelta(hours=1))  # before the plan
     assert not safeguarding.judge(crossed.desk, verdict)[1].holds
     shown_measures(crossed, ["all-blocked"])
     _, judged = safeguarding.judge(crossed.desk, verdict)
@@ -516,3 +528,19 @@ def test_the_report_says_first_what_holds_what_does_not_what_expires_and_who_own
     with refused("not_derivable"):
         other = put_blob(crossed.store, b"# all is well", name="safeguards-report.md")
         crossed.desk.submit(record.model_copy(update={"document": other}))
+
+
+def test_who_owns_what_a_measure_stands_in_for_does_not_show_the_measure(tmp_path: Any) -> None:
+    def owned(plain: dict[str, Any]) -> None:
+        plain["safeguards"]["owners"] = {"toy-asl-3": "simulated-second-line"}
+
+    world = World(
+        tmp_path / "owned",
+        policy=changed(POLICY_BYTES, with_interim_measures),
+        suite=changed(SUITE_BYTES, owned),
+    )
+    world.gate()
+    verdict = world.assess(2, addition=190)
+    plan_measures(world, verdict, *all_replaced(world))
+    shown_measures(world, ["locked-away", "all-blocked"])  # signed by the second line
+    assert not safeguarding.judge(world.desk, verdict)[1].holds
