@@ -1,4 +1,4 @@
-"""docs/safeguards.md and its runbook: examples read, commands and codes exist; all links lead on."""
+"""docs/safeguards.md and its runbook: examples read, commands and codes exist; links lead on."""
 
 from __future__ import annotations
 
