@@ -13,6 +13,8 @@ BENCH_backtest := backtest
 BENCH_reading := results_reading
 BENCH_validation := validation
 BENCH_baselines := null_baselines --write
+BENCH_safeguards := safeguards
+BENCH_probes := probes
 export GX_ANALYTICS_ENABLED := false
 export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
@@ -56,8 +58,8 @@ lock: $(READY)  ## pin requirements.in anew (needs the package index)
 generate: $(READY)  ## write the generated files (schemas, README's DAG table)
 	@$(BIN)/python tools/generate.py
 
-bench: $(READY)  ## measure: seconds by stage; or WHAT=coverage, backtest, reading, validation, baselines
-	@$(BIN)/python -m benchmarks.$(or $(BENCH_$(WHAT)),$(error WHAT is gate, coverage, backtest, reading, validation or baselines))
+bench: $(READY)  ## measure: seconds by stage; or WHAT=coverage, backtest, reading, validation, baselines, safeguards, probes
+	@$(BIN)/python -m benchmarks.$(or $(BENCH_$(WHAT)),$(error WHAT is gate, coverage, backtest, reading, validation, baselines, safeguards or probes))
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .redline .pytest_cache .ruff_cache .hypothesis *.egg-info

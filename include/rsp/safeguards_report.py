@@ -60,7 +60,8 @@ def _answer(rules: Rules, judged: r.SafeguardsJudgement) -> str:
     elif judged.holds:
         said = "**The required safeguards hold**, on every surface"
     else:
-        said = f"**The required safeguards do NOT hold**: {missing} things are not shown"
+        things = "1 thing is" if missing == 1 else f"{missing} things are"
+        said = f"**The required safeguards do NOT hold**: {things} not shown"
     return f"{said} ({law}, as of {judged.at:%Y-%m-%d %H:%M} UTC)."
 
 
