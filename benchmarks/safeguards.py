@@ -29,9 +29,10 @@ from rich.table import Table
 
 from include.rsp.catalogue import CatalogueStandard, Requirement
 from include.rsp.policy_parts import Criterion, Standard
+from include.rsp.safeguard_basis import Basis
 from include.rsp.safeguard_evidence import SafeguardEvidence, Shown
 from include.rsp.safeguard_plan import SafeguardPlan, Surface
-from include.rsp.safeguards import Basis, StandardJudgement, judge_standard
+from include.rsp.safeguards import StandardJudgement, judge_standard
 from include.rsp.vocabulary import SurfaceKind
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -11,10 +11,10 @@ from include.adapters.report_page import page_of
 from include.adapters.store import Store
 from include.rsp import records as r
 from include.rsp.attestation import Predicate
-from include.rsp.canonical import digest_bytes, digest_of
+from include.rsp.canonical import Digest, digest_bytes, digest_of
 from include.rsp.errors import Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
-from include.rsp.judgement import Asked, judge_required
+from include.rsp.judgement import Asked, judge_required, verified_by
 from include.rsp.rules import Rules
 from include.rsp.safeguard_evidence import PROBE, Exemption, SafeguardEvidence
 from include.rsp.safeguards_report import report_markdown
@@ -37,7 +37,8 @@ class SafeguardsCheck:
     def check_evidence(self, state: LedgerState, record: r.Evidence) -> None:
         """It may be chained only if (1) it is not dated in the future; (2) whoever is said to have
         collected it signed it, if anybody did; (3) a probe is said to have collected it only if the
-        suite plans that probe for just this; (4) what it replaces is evidence for the same.
+        suite plans that probe for just this; (4) what it replaces is evidence of the same signer,
+        about the same. What nobody signed is not replaced: newer evidence decides instead.
         """
         piece = record.evidence
         if piece.collected_at > record.at + CLOCK_TOLERANCE:  # (1)
@@ -47,18 +48,7 @@ class SafeguardsCheck:
         if piece.probe is not None:  # (3)
             self._check_planned(state, record)
         if piece.supersedes is not None:  # (4)
-            before = state.evidence.get(piece.supersedes)
-            same = before is not None and (before.standard, before.criterion) == (
-                piece.standard,
-                piece.criterion,
-            )
-            replaced = {one.supersedes for one in state.evidence.values()}
-            if not same or piece.supersedes in replaced:
-                raise Refused(
-                    "not_superseding",
-                    f"{piece.supersedes} is no evidence for {piece.criterion} that is still to be "
-                    "replaced. See `rsp evidence list`.",
-                )
+            _check_superseding(state, record, piece.supersedes)
 
     def _check_planned(self, state: LedgerState, record: r.Evidence) -> None:
         piece, probe = record.evidence, record.evidence.probe
@@ -159,6 +149,34 @@ class SafeguardsCheck:
             raise Refused(
                 "post_dated", "The steps of the drill are not in order, or in the future."
             )
+
+
+def _check_superseding(state: LedgerState, record: r.Evidence, before: Digest) -> None:
+    """Nobody can make what another said disappear, nor say it again about something else."""
+    piece, old = record.evidence, state.evidence.get(before)
+    if old is None:
+        raise Refused("not_superseding", f"{before} is no evidence. See `rsp evidence list`.")
+    signer = verified_by(state, before)
+    own = _keyid(record) == _keyid(state.expect(before, r.Evidence))
+    if signer is None or old.probe is not None or record.envelope is None or not own:
+        raise Refused(
+            "not_superseding",
+            f"{before} is of {signer or 'nobody who signed it'}; only who signed it can replace "
+            "it. Add newer evidence instead: the newest decides.",
+        )
+    about = ("standard", "criterion", "type", "checkpoint", "surfaces")
+    changed = [name for name in about if getattr(piece, name) != getattr(old, name)]
+    replaced = {one.supersedes for one in state.evidence.values()}
+    if changed or before in replaced or piece.collected_at < old.collected_at:
+        raise Refused(
+            "not_superseding",
+            f"{before} is about another {' and '.join(changed)}, newer, or replaced already. See "
+            "`rsp evidence list`.",
+        )
+
+
+def _keyid(record: r.Evidence) -> str | None:
+    return record.envelope.signatures[0].get("keyid") if record.envelope else None
 
 
 def _check_signed(state: LedgerState, envelope: r.Envelope, piece: SafeguardEvidence) -> None:

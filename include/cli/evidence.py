@@ -46,7 +46,7 @@ def add(
     collected_at: Annotated[
         datetime | None, typer.Option(help="UTC; default: now", formats=["%Y-%m-%dT%H:%M:%S"])
     ] = None,
-    expires_in_days: Annotated[float | None, typer.Option(min=0)] = None,
+    expires_in_days: Annotated[float | None, typer.Option(min=0.0001)] = None,
     supersedes: Annotated[str | None, typer.Option(help="the evidence that this replaces")] = None,
     key: KeyOption = None,
     simulated: Annotated[bool, typer.Option(help="stamp it as SIMULATED")] = False,

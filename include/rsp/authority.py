@@ -122,8 +122,8 @@ def answer_request(
     Given only if (1) the verdict is the newest of the run (deployment: on that checkpoint) and was
     reached under the policy and suite in force; (2) nothing that concerns the run was chained
     after the index that the asker had seen; (3) the request names the newest hold of that purpose
-    if any is in force; (4) the verdict has no permit of that purpose yet, or a hold was ordered
-    since then; (5) the officers
+    if any is in force; (4) the verdict has no permit of that purpose yet, or lost what it
+    rested on since then; (5) the officers
     determined so on a packet for this verdict, hold and purpose, or the policy lets a machine
     continue training and nothing about the checkpoint deviates; (6) its recommendation is
     `continue` and no standing rule demands a standard, or the officers went below it as the policy
@@ -176,9 +176,11 @@ def answer_request(
 
 
 def _held_since(state: LedgerState, request: r.PermitRequest, permit: Digest) -> bool:
-    """Whether what the request wants to end was ordered after a permit was given."""
+    """Whether what the request wants to end was ordered because of that permit: the safeguards
+    that it rested on were taken away since.
+    """
     held = request.hold
-    return held is not None and state.index_of[held.record] > state.index_of[permit]
+    return held is not None and state.expect(held.record, r.Hold).reply_to.record == permit
 
 
 def may_machine_determine(state: LedgerState, verdict_digest: Digest, rules: Rules) -> bool:

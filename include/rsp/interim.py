@@ -61,9 +61,7 @@ class InterimMeasures(Document):
         return self
 
     def as_standard(self, clause: str, level: str) -> tuple[Standard, CatalogueStandard]:
-        """The plan as a standard whose criteria are its measures, on the surfaces of what they
-        stand in for; verified by others than the owners.
-        """
+        """The plan as a standard whose criteria are its measures, each shown once."""
         criteria = [
             Criterion(
                 id=one.id,

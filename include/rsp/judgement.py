@@ -13,10 +13,10 @@ from include.rsp.errors import Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.interim import problems_with_plan
 from include.rsp.rules import Rules
+from include.rsp.safeguard_basis import Basis
 from include.rsp.safeguard_evidence import PROBE, Shown
 from include.rsp.safeguards import (
     SATISFIED,
-    Basis,
     StandardJudgement,
     judge_standard,
     name_of,

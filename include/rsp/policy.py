@@ -97,6 +97,8 @@ class Policy(Duties):
         if self.interim_measures:
             people = [*self.interim_measures.approvers, *self.interim_measures.notify]
             refuse_unknown("interim_measures", people, roles)
+            told = {to for one in self.notices if one.before_permit for to in one.to}
+            refuse_unknown("interim_measures.notify", list(self.interim_measures.notify), told)
         for response in self.responses:
             refuse_unknown(f"response {response.id!r}: people", response.people, roles)
         judged = [one.id for one in self.red_lines if one.decides and one.combine == "judgement"]

@@ -17,6 +17,7 @@ from include.rsp.vocabulary import Scenario, SurfaceKind
 ORGANISATION = "organisation"
 """The surface of what is shown once for all."""
 LONGEST_PROBE_SECONDS = 3600
+MOST_GROUPS = 50
 Setting = str | float | bool | list[str]
 
 
@@ -72,6 +73,11 @@ class SafeguardPlan(Document):
     owners: dict[Identifier, Identifier] = Field(
         default_factory=dict, description="by requirement or standard, who has to see to it"
     )
+    members: dict[Identifier, list[Identifier]] = Field(
+        default_factory=dict,
+        description="by team, the holders of keys who belong to it: none of them verifies what "
+        "their team owns",
+    )
     probes: list[PlannedProbe] = Field(default_factory=list)
     drills: list[PlannedDrill] = Field(default_factory=list)
 
@@ -84,6 +90,12 @@ class SafeguardPlan(Document):
         refuse_doubles("safeguards.drills", [one.scenario for one in self.drills])
         for probe in self.probes:
             refuse_unknown(f"probe {probe.id!r}: surfaces", list(probe.surfaces), set(ids))
+        groups = {one.group for one in self.probes}
+        if len(groups) > MOST_GROUPS:
+            raise ValueError(
+                f"safeguards.probes: {len(groups)} groups (expected at most {MOST_GROUPS}: each is "
+                "a task)"
+            )
         both = {one.kind for one in self.surfaces} & {one.kind for one in self.absent}
         if both:
             raise ValueError(f"safeguards: {sorted(both)} are both there and absent")
@@ -98,4 +110,5 @@ class SafeguardPlan(Document):
         """Everybody who owns something of it, and so cannot verify it."""
         of_surface = {one.id: one.owner for one in self.surfaces}.get(surface)
         named = (self.owners.get(requirement), self.owners.get(standard), of_surface)
-        return frozenset(one for one in named if one)
+        owners = {one for one in named if one}
+        return frozenset(owners | {one for team in owners for one in self.members.get(team, [])})

@@ -14,6 +14,7 @@ def plan_loosenings(before: SafeguardPlan, after: SafeguardPlan) -> Iterator[str
     yield from _surfaces(before.surfaces, after.surfaces)
     yield from _absent(before, after)
     yield from _owners(before.owners, after.owners)
+    yield from _members(before.members, after.members)
     yield from _probes(before.probes, after.probes)
     yield from _drills(before.drills, after.drills)
 
@@ -49,6 +50,13 @@ def _owners(before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
             yield f"safeguards: nobody owns {name} any more (it was {was})"
         elif after[name] != was:
             yield f"safeguards: owner of {name} {was} → {after[name]}: {COMPARE}"
+
+
+def _members(before: dict[str, list[str]], after: dict[str, list[str]]) -> Iterator[str]:
+    for team, was in before.items():
+        gone = sorted(set(was) - set(after.get(team, [])))
+        if gone:  # they could verify what their team owns
+            yield f"safeguards: {', '.join(gone)} no longer belong to {team}: {COMPARE}"
 
 
 def _probes(before: list[PlannedProbe], after: list[PlannedProbe]) -> Iterator[str]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.catalogue import CatalogueStandard, Requirement, default_requirement
-from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.policy_parts import Criterion, Standard
+from include.rsp.safeguard_basis import (
+    Basis,
+    doubt_about,
+    exempted,
+    nothing_here,
+    surfaces_named,
+)
 from include.rsp.safeguard_evidence import (
-    Exemption,
-    Known,
     SafeguardEvidence,
-    Shown,
-    counts_at,
 )
 from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
 from include.rsp.vocabulary import CriterionOutcome
@@ -48,39 +48,6 @@ class StandardJudgement(Document):
     level: str
     holds: bool
     criteria: list[CriterionJudgement]
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """All that a judgement follows from, beside the standard itself.
-
-    Args:
-        plan: the lab's surfaces and owners.
-        evidence: by record digest.
-        exemptions: those that a second person accepted.
-        at: as of when.
-        checkpoint: evidence about another checkpoint does not count.
-        closed_at: when the packet was closed that people signed: nothing that was collected later
-            speaks for a safeguard. None: nothing was signed yet.
-    """
-
-    plan: SafeguardPlan
-    evidence: Known
-    at: datetime
-    exemptions: Sequence[Exemption] = ()
-    checkpoint: Digest | None = None
-    closed_at: datetime | None = None
-    index: Mapping[tuple[str, str], list[tuple[Digest, Shown]]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        found: dict[tuple[str, str], list[tuple[Digest, Shown]]] = defaultdict(list)
-        replaced = {one.piece.supersedes for one in self.evidence.values()}
-        for digest, one in self.evidence.items():
-            piece = one.piece
-            about = piece.checkpoint in (None, self.checkpoint)
-            if digest not in replaced and about:
-                found[piece.standard, piece.criterion].append((digest, one))
-        object.__setattr__(self, "index", found)
 
 
 def judge_standard(
@@ -175,18 +142,18 @@ def _judge(
             good_until=until,
         )
 
-    exempt = _exempted(standard, requirement.id, surface, basis)
+    exempt = exempted(standard, requirement.id, surface, basis)
     if exempt is not None:
         return row(CriterionOutcome.NOT_APPLICABLE, exempt.because, until=exempt.until)
     if problem is not None:
         return row(CriterionOutcome.MISSING, problem)
     owners = basis.plan.owners_of(standard, requirement.id, surface)
     seen = basis.index.get((standard, requirement.id), [])
-    here = [(digest, one) for digest, one in seen if surface in _surfaces(one)]
-    doubts = {digest: _doubt(requirement, owners, one, basis) for digest, one in here}
+    here = [(digest, one) for digest, one in seen if surface in surfaces_named(one)]
+    doubts = {digest: doubt_about(requirement, owners, one, basis) for digest, one in here}
     usable = {digest: one.piece for digest, one in here if doubts[digest] is None}
     if not usable:
-        said = sorted({one for one in doubts.values() if one}) or [_nothing(requirement, seen)]
+        said = sorted({one for one in doubts.values() if one}) or [nothing_here(requirement, seen)]
         return row(CriterionOutcome.MISSING, "; ".join(said[:3]))
     digest = max(usable, key=lambda one: (usable[one].collected_at, not usable[one].shows, one))
     piece = usable[digest]
@@ -196,69 +163,6 @@ def _judge(
     if until is None or basis.at > until:
         return row(CriterionOutcome.STALE, _too_old(criterion, requirement, piece), digest, until)
     return row(CriterionOutcome.MET, piece.statement, digest, until)
-
-
-def _exempted(standard: str, requirement: str, surface: str, basis: Basis) -> Exemption | None:
-    return next(
-        (
-            one
-            for one in basis.exemptions
-            if (one.standard, one.criterion, one.surface) == (standard, requirement, surface)
-            and one.claimed_at <= basis.at + CLOCK_TOLERANCE
-            and basis.at <= one.until
-        ),
-        None,
-    )
-
-
-def _surfaces(one: Shown) -> list[str]:
-    return one.piece.surfaces or [ORGANISATION]
-
-
-def _nothing(requirement: Requirement, elsewhere: Sequence[tuple[Digest, Shown]]) -> str:
-    """That there is no evidence for a surface, and for which others there is."""
-    there = sorted({name for _, one in elsewhere for name in _surfaces(one)})
-    add = (
-        f"add some of the type {' or '.join(requirement.evidence)} with "
-        f"`rsp evidence add --criterion {requirement.id}`"
-    )
-    return (
-        f"no evidence here, only for {', '.join(there)}; {add}"
-        if there
-        else (f"no evidence; {add}")
-    )
-
-
-def _doubt(
-    requirement: Requirement, owners: frozenset[str], one: Shown, basis: Basis
-) -> str | None:
-    """Why a piece of evidence for a surface does not count; None: it does.
-
-    What speaks against a safeguard counts whoever says it.
-    """
-    piece, at = one.piece, basis.at + CLOCK_TOLERANCE
-    if one.broken is not None:
-        return one.broken
-    if piece.type not in requirement.evidence:
-        return f"evidence of the type {piece.type} (expected {' or '.join(requirement.evidence)})"
-    if not counts_at(piece, at, basis.closed_at):
-        bound = "what people signed" if piece.collected_at <= at else "now"
-        return f"collected {piece.collected_at:%Y-%m-%d %H:%M:%S}, after {bound}"
-    if piece.shows and requirement.verifier == "independent":
-        return _not_independent(owners, one)
-    return None
-
-
-def _not_independent(owners: frozenset[str], one: Shown) -> str | None:
-    """Why what somebody collected does not verify what others own."""
-    if one.by is None:
-        return (
-            f"{one.piece.collector} collected it, and no signature shows that (expected the "
-            "signature of somebody who does not own it)"
-        )
-    if one.by in owners:
-        return f"self-verified: {one.by} owns it (expected somebody else)"
-    return None
 
 
 def _good_until(

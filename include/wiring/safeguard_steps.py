@@ -132,10 +132,13 @@ def _asked_by() -> str:
 @as_airflow
 def plan_verification() -> list[str]:
     """Which checkpoints go on because safeguards hold, and which probes look at these."""
+    from include.rsp.errors import Refused
     from include.wiring import collecting
 
-    desk = open_desk()
-    verdicts = collecting.verdicts_to_verify(desk, get_current_context()["params"].get("run_id"))
+    desk, params = open_desk(), get_current_context()["params"]
+    if params.get("approve") and not params.get("run_id"):
+        raise Refused("no_run", "Officers approve the safeguards of one run: give its run_id.")
+    verdicts = collecting.verdicts_to_verify(desk, params.get("run_id"))
     get_current_context()["ti"].xcom_push(key="verdicts", value=verdicts)
     if not verdicts:
         raise AirflowSkipException("Nothing goes on because of safeguards: nothing to verify.")

@@ -21,9 +21,10 @@ from include.rsp.judgement import verified_by
 from include.rsp.policy import Policy
 from include.rsp.results import BlobRef
 from include.rsp.rules import Rules
+from include.rsp.safeguard_basis import Basis
 from include.rsp.safeguard_evidence import Exemption, SafeguardEvidence, Shown
 from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
-from include.rsp.safeguards import Basis, StandardJudgement, judge_standard, surfaces_of
+from include.rsp.safeguards import StandardJudgement, judge_standard, surfaces_of
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole, OccasionKind, Outcome
 from tests.support.factories import START, make_manifest, toy_policy, toy_suite

@@ -10,9 +10,10 @@ from include.adapters.asked_evidence import asked_of
 from include.rsp.canonical import digest_of
 from include.rsp.policy_parts import Standard
 from include.rsp.rules import Rules
+from include.rsp.safeguard_basis import Basis
 from include.rsp.safeguard_evidence import SafeguardEvidence, Shown
 from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
-from include.rsp.safeguards import Basis, StandardJudgement, judge_standard, surfaces_of
+from include.rsp.safeguards import StandardJudgement, judge_standard, surfaces_of
 
 
 def whole_evidence(

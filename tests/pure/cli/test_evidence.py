@@ -92,8 +92,8 @@ def test_what_is_missing_is_listed_until_all_is_there(now_world: World, tmp_path
     assert (out / "monitor.txt").read_text() == "the marker showed up"
     assert '"simulated": true' in found.output
     refuted = add(
-        world, "monitor-alive", "monitor-probe", "--surface", "toy-api", "--refutes",
-        "--supersedes", shown["record"],
+        world, "monitor-alive", "monitor-probe", "--surface", "toy-app", "--surface", "toy-api",
+        "--refutes", "--supersedes", shown["record"],
     )  # fmt: skip
     assert refuted.exit_code == 0
     assert missing(world) == {("monitor-alive", "toy-app"), ("monitor-alive", "toy-api")}

@@ -28,9 +28,10 @@ from include.rsp.errors import InvalidDocument
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import CatalogueRef, Criterion, Standard
 from include.rsp.rules import Rules
+from include.rsp.safeguard_basis import Basis
 from include.rsp.safeguard_evidence import SafeguardEvidence, Shown
 from include.rsp.safeguard_plan import SafeguardPlan, Surface
-from include.rsp.safeguards import Basis, StandardJudgement, judge_standard
+from include.rsp.safeguards import StandardJudgement, judge_standard
 from include.rsp.vocabulary import CriterionOutcome, SurfaceKind
 from tests.support.factories import START, small_suite
 from tests.support.safeguards import shown, whole_evidence

@@ -15,10 +15,10 @@ from include.rsp.canonical import digest_of
 from include.rsp.catalogue import CatalogueStandard
 from include.rsp.policy_parts import Standard
 from include.rsp.rules import Rules
+from include.rsp.safeguard_basis import Basis
 from include.rsp.safeguard_evidence import Exemption, SafeguardEvidence, Shown
 from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
 from include.rsp.safeguards import (
-    Basis,
     CriterionJudgement,
     StandardJudgement,
     judge_standard,

@@ -261,23 +261,41 @@ def test_a_probe_is_believed_only_if_the_suite_plans_it(tmp_path: Any) -> None:
         assert world.state.expect(refusal, r.Refusal).code == "unplanned_probe"
 
 
-def test_only_evidence_for_the_same_is_replaced_and_only_once(crossed: World) -> None:
-    first, second = pieces(crossed)[:2]
+def test_only_who_signed_evidence_replaces_it_once_and_about_the_same(crossed: World) -> None:
+    first, second = pieces(crossed, shows=False)[:2]
     old = crossed.add_piece(first)
     again = first.model_copy(update={"statement": "corrected", "supersedes": old})
-    with refused("not_superseding"):
-        crossed.desk.submit(
-            r.Evidence(
-                at=crossed.now, by="test", stamp=crossed.desk.stamp,
-                evidence=second.model_copy(update={"supersedes": old}),
-            )
-        )  # fmt: skip
-    crossed.add_piece(again)
-    twice = again.model_copy(update={"statement": "corrected again"})
-    digest = add_evidence(crossed.store, twice, by="test", at=crossed.now)
+    officer = crossed.folders.officer
+    for piece, key in (
+        (second.model_copy(update={"supersedes": old}), None),  # about something else
+        (again.model_copy(update={"surfaces": ["toy-api"]}), None),
+        (again.model_copy(update={"checkpoint": "sha256:" + "1" * 64}), None),
+        (again.model_copy(update={"collected_at": crossed.now - timedelta(hours=1)}), None),
+        (again.model_copy(update={"shows": True}), officer("ceo")),  # somebody else's
+        (again.model_copy(update={"supersedes": "sha256:" + "2" * 64}), None),
+    ):
+        with refused("not_superseding"):
+            crossed.add_piece(piece, key=key)
+    unsigned = again.model_copy(update={"shows": True, "collector": "simulated-second-line"})
+    digest = add_evidence(crossed.store, unsigned, by="test", at=crossed.now)
     crossed.notary.step()
-    assert crossed.state.refused[digest]
-    assert crossed.state.evidence[old] == crossed.state.evidence[old]
+    assert digest in crossed.state.refused
+    crossed.add_piece(again)
+    with refused("not_superseding"):
+        crossed.add_piece(again.model_copy(update={"statement": "corrected again"}))
+    assert crossed.state.evidence[old].statement == "shown in a test"  # it stays readable
+
+
+def test_evidence_against_it_that_came_later_ends_an_exemption(crossed: World) -> None:
+    for piece in pieces(crossed):
+        if piece.criterion != "weights-access-two-person":
+            crossed.add_piece(piece)
+    exempt(crossed, "weights-access-two-person", "toy-weights")
+    assert safeguarding.judge(crossed.desk, verdict_of(crossed))[1].holds
+    crossed.pass_time(seconds=1)
+    (against,) = [one for one in pieces(crossed, shows=False) if one.surfaces == ["toy-weights"]]
+    crossed.add_piece(against)
+    assert not safeguarding.judge(crossed.desk, verdict_of(crossed))[1].holds
 
 
 def test_an_exemption_takes_two_people_one_of_whom_signs_for_the_policy(crossed: World) -> None:
@@ -544,3 +562,17 @@ def test_who_owns_what_a_measure_stands_in_for_does_not_show_the_measure(tmp_pat
     plan_measures(world, verdict, *all_replaced(world))
     shown_measures(world, ["locked-away", "all-blocked"])  # signed by the second line
     assert not safeguarding.judge(world.desk, verdict)[1].holds
+
+
+def test_a_member_of_the_team_that_owns_it_does_not_verify_it(tmp_path: Any) -> None:
+    def owned(plain: dict[str, Any]) -> None:
+        plain["safeguards"]["members"] = {"api-team": ["simulated-second-line"]}
+
+    world = World(tmp_path / "team", suite=changed(SUITE_BYTES, owned))
+    world.gate()
+    verdict = world.assess(2, addition=190)
+    world.add_evidence()
+    _, judged = safeguarding.judge(world.desk, verdict)
+    rows = [row for _, row in safeguarding.unmet(judged.standards)]
+    assert {row.surface for row in rows} == {"toy-api"}
+    assert all("self-verified" in row.because for row in rows)

@@ -1,0 +1,123 @@
+"""What a judgement of safeguards follows from, and why a piece of evidence does not count."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from include.rsp.canonical import Digest
+from include.rsp.catalogue import Requirement
+from include.rsp.evidence_check import CLOCK_TOLERANCE
+from include.rsp.safeguard_evidence import Exemption, Known, Shown, counts_at
+from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """All that a judgement follows from, beside the standard itself.
+
+    Args:
+        plan: the lab's surfaces and owners.
+        evidence: by record digest.
+        exemptions: those that a second person accepted.
+        at: as of when.
+        checkpoint: evidence about another checkpoint does not count.
+        closed_at: when the packet was closed that people signed: nothing that was collected later
+            speaks for a safeguard. None: nothing was signed yet.
+    """
+
+    plan: SafeguardPlan
+    evidence: Known
+    at: datetime
+    exemptions: Sequence[Exemption] = ()
+    checkpoint: Digest | None = None
+    closed_at: datetime | None = None
+    index: Mapping[tuple[str, str], list[tuple[Digest, Shown]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found: dict[tuple[str, str], list[tuple[Digest, Shown]]] = defaultdict(list)
+        replaced = {one.piece.supersedes for one in self.evidence.values() if not one.broken}
+        for digest, one in self.evidence.items():
+            piece = one.piece
+            about = piece.checkpoint in (None, self.checkpoint)
+            if digest not in replaced and about:
+                found[piece.standard, piece.criterion].append((digest, one))
+        object.__setattr__(self, "index", found)
+
+
+def exempted(standard: str, requirement: str, surface: str, basis: Basis) -> Exemption | None:
+    """The exemption that stands for a requirement on a surface; None: there is none now."""
+    return next(
+        (
+            one
+            for one in basis.exemptions
+            if (one.standard, one.criterion, one.surface) == (standard, requirement, surface)
+            and one.claimed_at <= basis.at + CLOCK_TOLERANCE
+            and basis.at <= one.until
+            and not _refuted_since(one, basis)
+        ),
+        None,
+    )
+
+
+def _refuted_since(exempt: Exemption, basis: Basis) -> bool:
+    """Whether somebody has shown since that what is said not to apply is not met."""
+    return any(
+        not one.piece.shows
+        and exempt.surface in surfaces_named(one)
+        and one.piece.collected_at > exempt.claimed_at
+        for _, one in basis.index.get((exempt.standard, exempt.criterion), [])
+    )
+
+
+def surfaces_named(one: Shown) -> list[str]:
+    """What a piece of evidence is about."""
+    return one.piece.surfaces or [ORGANISATION]
+
+
+def nothing_here(requirement: Requirement, elsewhere: Sequence[tuple[Digest, Shown]]) -> str:
+    """That there is no evidence for a surface, and for which others there is."""
+    there = sorted({name for _, one in elsewhere for name in surfaces_named(one)})
+    add = (
+        f"add some of the type {' or '.join(requirement.evidence)} with "
+        f"`rsp evidence add --criterion {requirement.id}`"
+    )
+    return (
+        f"no evidence here, only for {', '.join(there)}; {add}"
+        if there
+        else (f"no evidence; {add}")
+    )
+
+
+def doubt_about(
+    requirement: Requirement, owners: frozenset[str], one: Shown, basis: Basis
+) -> str | None:
+    """Why a piece of evidence for a surface does not count; None: it does.
+
+    What speaks against a safeguard counts whoever says it.
+    """
+    piece, at = one.piece, basis.at + CLOCK_TOLERANCE
+    if one.broken is not None:
+        return one.broken
+    if piece.type not in requirement.evidence:
+        return f"evidence of the type {piece.type} (expected {' or '.join(requirement.evidence)})"
+    if not counts_at(piece, at, basis.closed_at):
+        bound = "what people signed" if piece.collected_at <= at else "now"
+        return f"collected {piece.collected_at:%Y-%m-%d %H:%M:%S}, after {bound}"
+    if piece.shows and requirement.verifier == "independent":
+        return _not_independent(owners, one)
+    return None
+
+
+def _not_independent(owners: frozenset[str], one: Shown) -> str | None:
+    """Why what somebody collected does not verify what others own."""
+    if one.by is None:
+        return (
+            f"{one.piece.collector} collected it, and no signature shows that (expected the "
+            "signature of somebody who does not own it)"
+        )
+    if one.by in owners:
+        return f"self-verified: {one.by} owns it (expected somebody else)"
+    return None
