@@ -31,7 +31,7 @@ from include.wiring.people import approve
     schedule=CronTriggerTimetable("0 6 * * *", timezone="UTC"),
     doc_md=__doc__,
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=4,  # an approval may wait for a day
     default_args=TASK_DEFAULTS,
     params={
         "run_id": Param(None, type=["null", "string"], description="null: all that rest on them"),

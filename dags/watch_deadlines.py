@@ -16,7 +16,7 @@ docs/runbooks/watch_deadlines.md.
 
 from __future__ import annotations
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, TriggerRule, dag, task
 
 from include.wiring import deadline_steps as steps
 from include.wiring.defaults import TASK_DEFAULTS
@@ -36,7 +36,7 @@ def watch_deadlines() -> None:
     verified = task(steps.verify_stops)()
     escalated = task(steps.escalate_holds)()
     reminded = task(steps.remind_signers)()
-    reopened = task(reopen_safeguards)()
+    reopened = task(reopen_safeguards, trigger_rule=TriggerRule.ALL_DONE)()
     verified >> escalated >> reminded >> reopened
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from include.adapters import signing
@@ -13,10 +12,13 @@ from include.adapters.stamp import code_stamp
 from include.adapters.store import Store, get_blob
 from include.rsp import records as r
 from include.rsp.attestation import Predicate, statement
-from include.rsp.canonical import Digest, digest_of
-from include.rsp.errors import InvalidDocument
+from include.rsp.canonical import Digest, digest_of, short
+from include.rsp.errors import InvalidDocument, Refused
+from include.rsp.judgement import Asked, judge_required
 from include.rsp.results import BlobRef
+from include.rsp.rules import Rules
 from include.rsp.safeguard_evidence import Exemption, SafeguardEvidence
+from include.rsp.safeguards import StandardJudgement
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
@@ -73,17 +75,66 @@ def add_evidence(
     )
 
 
-def broken_evidence(store: Store, state: LedgerState) -> dict[Digest, str]:
-    """By record digest, why a piece of evidence cannot be read as it was added."""
-    found = {}
-    for digest, piece in state.evidence.items():
-        lost = [one.name for one in piece.attachments if not _reads(store, one)]
-        if lost:
-            found[digest] = (
-                f"the attachment {', '.join(lost)} is gone or does not have the digest that its "
-                "evidence names"
-            )
-    return found
+def judge_intact(
+    store: Store, state: LedgerState, rules: Rules, asked: Asked
+) -> tuple[list[StandardJudgement], bool, dict[Digest, str]]:
+    """(judgements, whether all hold, broken evidence by record) of what a verdict requires.
+
+    Only the attachments of evidence that decides a row are read; where one does not have its
+    digest, that evidence does not count, and what is left decides.
+    """
+    broken = dict(asked.broken)
+    while True:
+        judged, holds = judge_required(state, rules, replace(asked, broken=broken))
+        deciding = {row.evidence for one in judged for row in one.criteria if row.evidence}
+        more = {
+            digest: why
+            for digest in deciding - broken.keys()
+            if (why := why_broken(store, state.evidence[digest])) is not None
+            and state.evidence[digest].shows
+        }
+        if not more:
+            return judged, holds, broken
+        broken |= more
+
+
+def check_intact(store: Store, state: LedgerState, request: r.PermitRequest, rules: Rules) -> None:
+    """Refuse a permit on evidence whose attachments do not read any more.
+
+    Raises:
+        Refused: `safeguards_stale`, with what is gone.
+    """
+    report = state.report_of(request.packet.record) if request.packet else None
+    if report is None or report.judgement is None or request.packet is None:
+        return
+    signed = state.expect(report.judgement.record, r.SafeguardsJudgement)
+    asked = Asked(
+        verdict=request.verdict.record,
+        ledger_index=state.length,
+        at=state.last_at or request.at,
+        interim=signed.interim.record if signed.interim else None,
+        broken=signed.broken,
+        closed_at=state.get(request.packet.record).at,
+    )
+    lost = judge_intact(store, state, rules, asked)[2].keys() - signed.broken.keys()
+    if lost:
+        named = ", ".join(sorted(short(one) for one in lost))
+        raise Refused(
+            "safeguards_stale",
+            f"Since they were judged the attachments of the evidence {named} were lost or changed. "
+            "Restore them, or add evidence anew and have it judged.",
+        )
+
+
+def why_broken(store: Store, piece: SafeguardEvidence) -> str | None:
+    """Why a piece of evidence cannot be read as it was added; None: it can."""
+    lost = [one.name for one in piece.attachments if not _reads(store, one)]
+    if not lost:
+        return None
+    return (
+        f"the attachment {', '.join(lost)} is gone or does not have the digest that its evidence "
+        "names"
+    )
 
 
 def _reads(store: Store, attachment: BlobRef) -> bool:
@@ -91,9 +142,3 @@ def _reads(store: Store, attachment: BlobRef) -> bool:
         return len(get_blob(store, attachment.blob)) == attachment.bytes
     except InvalidDocument:
         return False
-
-
-def newest_of(state: LedgerState, wanted: Sequence[str]) -> list[Digest]:
-    """Evidence for requirements of those names, the newest first."""
-    found = [one for one, piece in state.evidence.items() if piece.criterion in wanted]
-    return found[::-1]

@@ -17,7 +17,7 @@ from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.errors import InvalidDocument, RedlineError
 from include.rsp.judgement import judgement_behind
 from include.rsp.orders import deployment_summary, order_of
-from include.rsp.reverification import is_approved
+from include.rsp.safeguards_answers import is_approved
 from include.rsp.safeguards_attestation import safeguards_summary
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole

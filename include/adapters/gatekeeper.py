@@ -75,7 +75,7 @@ class Gatekeeper:
         self.store = store
         self.rulebook = rulebook
         self.people = PeopleCheck(store, rulebook, witness, live=live)
-        self.safeguards = SafeguardsCheck(store, rulebook)
+        self.safeguards = SafeguardsCheck(store, rulebook, live=live)
 
     def check(self, state: LedgerState, digest: Digest, record: r.Record, *, now: datetime) -> None:
         """Refuse a record that must not count.

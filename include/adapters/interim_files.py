@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from include.adapters.evidence_store import broken_evidence
+from include.adapters.evidence_store import judge_intact
 from include.adapters.ledger import write_record
 from include.adapters.policy_files import bytes_of, read_document
 from include.adapters.rederivation import RuleBook
@@ -15,7 +15,7 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.errors import InvalidDocument
 from include.rsp.interim import InterimMeasures, problems_with_plan
-from include.rsp.judgement import Asked, judge_required
+from include.rsp.judgement import Asked
 from include.rsp.state import LedgerState
 
 
@@ -37,10 +37,8 @@ def propose(
         )
     verdict = run.newest_verdict[0]
     rules = RuleBook(store).of_assessment(state, run.newest_verdict[1].assessment_id)
-    asked = Asked(
-        verdict=verdict, ledger_index=state.length, at=at, broken=broken_evidence(store, state)
-    )
-    judged, holds = judge_required(state, rules, asked)
+    asked = Asked(verdict=verdict, ledger_index=state.length, at=at)
+    judged, holds, _ = judge_intact(store, state, rules, asked)
     if holds or not judged:
         raise InvalidDocument(
             f"What {run_id!r} needs holds already, or nothing is needed. No plan was written."

@@ -60,6 +60,10 @@ class RuleBook:
         occasion = state.occasion(assessment_id)
         return self.rules(occasion.policy, occasion.suite)
 
+    def of_verdict(self, state: LedgerState, verdict: Digest) -> Rules:
+        """The rules that a verdict was reached under."""
+        return self.of_assessment(state, state.expect(verdict, r.Verdict).assessment_id)
+
     def in_force(self, state: LedgerState) -> Rules | None:
         """The adopted rules, if any."""
         if state.adoption is None:

@@ -7,8 +7,9 @@ ledger's tail together with every order and lease that names it (give `expect_he
 
 from __future__ import annotations
 
+from functools import partial
+
 from include.adapters import signing
-from include.adapters.evidence_store import broken_evidence
 from include.adapters.file_check import Report, check_files
 from include.adapters.gatekeeper import Gatekeeper
 from include.adapters.ledger import LEDGER, Link, entry_key, read_link, record_key
@@ -81,7 +82,7 @@ def _check_link(gatekeeper: Gatekeeper, rulebook: RuleBook, state: LedgerState, 
         case r.Permit() | r.Hold() | r.Deviation() | r.Escalation():
             if rules is None:
                 raise InvalidDocument(f"a {record.kind} without a policy in force")
-            _check_own(gatekeeper.store, state, rules, record)
+            _check_own(rulebook, state, rules, record)
         case r.Refusal():
             pass  # a refusal grants nothing
         case _:
@@ -89,7 +90,7 @@ def _check_link(gatekeeper: Gatekeeper, rulebook: RuleBook, state: LedgerState, 
 
 
 def _check_own(
-    store: Store,
+    rulebook: RuleBook,
     state: LedgerState,
     rules: Rules,
     record: r.Permit | r.Hold | r.Deviation | r.Escalation,
@@ -99,14 +100,11 @@ def _check_own(
     match record:
         case r.Permit():
             asked = record.reply_to.record
-            if record.checkpoint is None:
-                follows = genesis_permit(state, asked, rules, stamp=stamp, at=at) == record
-            else:
-                broken = broken_evidence(store, state)
-                given = answer_request(state, asked, rules, stamp=stamp, at=at, broken=broken)
-                follows = given == record
+            give = genesis_permit if record.checkpoint is None else answer_request
+            follows = give(state, asked, rules, stamp=stamp, at=at) == record
         case r.Hold():
-            follows = record in holds_due(state, rules, stamp=stamp, at=at)
+            behind = partial(rulebook.of_verdict, state)
+            follows = record in holds_due(state, rules, behind, stamp=stamp, at=at)
         case r.Deviation():
             follows = record in deviations_due(state, stamp=stamp, at=at)
         case r.Escalation():

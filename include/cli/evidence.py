@@ -13,7 +13,9 @@ from include.cli.opened import caller, ledger_of, record_named
 from include.rsp.errors import InvalidDocument
 
 if TYPE_CHECKING:
+    from include.adapters.store import Store
     from include.rsp.rules import Rules
+    from include.rsp.state import LedgerState
 
 app = typer.Typer(help="Evidence for safeguards.", no_args_is_help=True)
 
@@ -147,7 +149,7 @@ def missing(
     as_json: AsJson = False,
 ) -> None:
     """List what is not shown now, on which surface, and who owns it. Exit 1: something is not."""
-    from include.adapters.evidence_store import broken_evidence
+    from include.adapters.evidence_store import why_broken
     from include.adapters.rederivation import RuleBook
     from include.cli.evidence_text import print_missing
     from include.rsp.judgement import judge_in_general
@@ -160,10 +162,11 @@ def missing(
     known = [one.id for one in rules.policy.standards]
     if standard is not None and standard not in known:
         raise InvalidDocument(f"No standard {standard!r} (expected one of {known}).")
+    lost = {key: why_broken(opened, one) for key, one in state.evidence.items()}
     judged = [
         judge_in_general(
             state, rules, one, at=datetime.now(UTC), checkpoint=checkpoint,
-            broken=broken_evidence(opened, state),
+            broken={key: why for key, why in lost.items() if why},
         )
         for one in known
         if standard in (None, one)
@@ -200,6 +203,7 @@ def exempt(
         return
     if not (standard and criterion and because):
         raise InvalidDocument("--standard, --criterion and --because are needed for a claim.")
+    _check_exempts(opened, state, standard, criterion, surface)
     now = datetime.now(UTC)
     exemptions.claim(
         state, claim, KeyFile(key),
@@ -207,6 +211,27 @@ def exempt(
         at=now, until=now + timedelta(days=days),
     )  # fmt: skip
     typer.echo(f"{claim} is signed. A second person accepts it: `rsp evidence exempt --accept`.")
+
+
+def _check_exempts(
+    store: Store, state: LedgerState, standard: str, criterion: str, surface: str
+) -> None:
+    """Refuse an exemption from what nobody asks."""
+    from include.adapters.asked_evidence import asked_of
+    from include.adapters.rederivation import RuleBook
+    from include.rsp.safeguard_plan import SafeguardPlan
+    from include.rsp.safeguards import surfaces_of
+
+    rules = RuleBook(store).in_force(state)
+    asked = asked_of(rules) if rules else {}
+    wanted = asked.get((standard, criterion))
+    plan = rules.suite.safeguards if rules else SafeguardPlan()
+    known = [one for one, _ in surfaces_of(wanted, plan)] if wanted else []
+    if surface not in known:
+        raise InvalidDocument(
+            f"Nobody asks for {standard!r}, {criterion!r} on {surface!r} (expected "
+            f"{known or sorted(asked)}). Nothing was signed."
+        )
 
 
 def _check_asked(

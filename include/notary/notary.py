@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.adapters.answer_check import check_packet_again
-from include.adapters.evidence_store import broken_evidence
+from include.adapters.evidence_store import check_intact
 from include.adapters.gatekeeper import Gatekeeper
 from include.adapters.ledger import (
     LEDGER,
@@ -38,8 +38,8 @@ from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.judgement import judgement_behind
 from include.rsp.oversight import escalations_due, holds_due
 from include.rsp.reading import parse_record
-from include.rsp.reverification import is_approved
 from include.rsp.rules import Rules
+from include.rsp.safeguards_answers import is_approved
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
@@ -222,7 +222,7 @@ class Notary:
         state, rules = self.reader.state, self._rules()
         if rules is None:
             return
-        while due := holds_due(state, rules, stamp=code_stamp(), at=now):
+        while due := holds_due(state, rules, self._rules_behind, stamp=code_stamp(), at=now):
             self._append(due[0])  # what is due after it, is derived anew, as `rsp verify` does
         for digest, asked in list(state.unanswered.items()):
             try:
@@ -241,8 +241,8 @@ class Notary:
             return genesis_permit(state, digest, rules, stamp=code_stamp(), at=now)
         if asked.packet is not None:
             check_packet_again(state, asked.packet.record, self.witness)
-        broken = broken_evidence(self.store, state)
-        return answer_request(state, digest, rules, stamp=code_stamp(), at=now, broken=broken)
+        check_intact(self.store, state, asked, self._rules_behind(asked.verdict.record))
+        return answer_request(state, digest, rules, stamp=code_stamp(), at=now)
 
     def _publish(self) -> None:
         state = self.reader.state
@@ -272,8 +272,10 @@ class Notary:
     def _rules_of(self, judgement: Digest) -> Rules:
         state = self.reader.state
         judged = state.expect(judgement, r.SafeguardsJudgement)
-        verdict = state.expect(judged.verdict.record, r.Verdict)
-        return self.rulebook.of_assessment(state, verdict.assessment_id)
+        return self._rules_behind(judged.verdict.record)
+
+    def _rules_behind(self, verdict: Digest) -> Rules:
+        return self.rulebook.of_verdict(self.reader.state, verdict)
 
     def _renew_leases(self, now: datetime) -> None:
         rules = self._rules()

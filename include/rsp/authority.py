@@ -6,7 +6,6 @@ numbered, and the code is numbered to match.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -16,7 +15,6 @@ from include.rsp.canonical import Digest
 from include.rsp.decision import Decision
 from include.rsp.determination import Determined, check_determined
 from include.rsp.errors import Refused
-from include.rsp.judgement import NOTHING_BROKEN
 from include.rsp.notices import check_receipts, owed
 from include.rsp.request_check import (
     check_holds,
@@ -115,7 +113,6 @@ def answer_request(
     *,
     stamp: r.CodeStamp,
     at: datetime,
-    broken: Mapping[Digest, str] = NOTHING_BROKEN,
 ) -> r.Permit:
     """The permit that a request gets; it ends the hold that the request names.
 
@@ -147,7 +144,7 @@ def answer_request(
         if same and not _held_since(state, request, given):
             raise Refused("already_permitted", "This verdict has its permit; not given twice.")
     determined = _determined(state, request, verdict, rules, at)  # (5)
-    evidence_until = shown_until(state, request, rules, determined, at=at, broken=broken)  # (6)
+    evidence_until = shown_until(state, request, rules, determined, at=at)  # (6)
     receipts: tuple[Digest, ...] = ()
     if determined is not None and request.packet is not None:
         receipts = check_receipts(state, rules.policy, request.packet.record, determined)  # (7)

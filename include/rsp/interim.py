@@ -16,7 +16,7 @@ from include.rsp.catalogue import CatalogueStandard, Requirement
 from include.rsp.clause import CENTURY_DAYS, refuse_doubles
 from include.rsp.policy_parts import Criterion, InterimRule, Standard
 from include.rsp.safeguard_plan import SafeguardPlan
-from include.rsp.safeguards import StandardJudgement, unmet
+from include.rsp.safeguards import WHOLE, StandardJudgement, unmet
 from include.rsp.vocabulary import Measure
 
 INTERIM = "interim-measures"
@@ -81,7 +81,7 @@ class InterimMeasures(Document):
                 shown=one.text,
                 evidence=[one.evidence],
                 max_age_days=one.max_age_days,
-                verifier="independent",
+                verifier="self",  # who may show it, the judgement of the plan says
             )
             for one in self.measures
         ]
@@ -113,15 +113,12 @@ def problems_with_plan(
     for standard, row in unmet(judged):
         kind = covered.get((standard, row.requirement, row.surface))
         where = f"{standard}: {row.requirement} on {row.surface} is {row.outcome}"
-        if kind is None:
+        if row.part == WHOLE:
+            found.append(f"standard {standard}: {row.because}; nothing gives the same assurance")
+        elif kind is None:
             found.append(f"{where}, and no measure stands in for it")
         elif PART_OF[kind] != row.part:
             found.append(f"{where}: {kind} is no measure for {row.part}")
-    found += [
-        f"standard {one.standard} has no criteria, so nothing gives the same assurance"
-        for one in judged
-        if not one.criteria
-    ]
     strange = {where.surface for one in plan.measures for where in one.replaces}
     seen = {row.surface for one in judged for row in one.criteria}
     found += [f"surface {one!r} is not known" for one in sorted(strange - known - seen)]

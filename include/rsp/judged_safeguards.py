@@ -21,12 +21,9 @@ from include.rsp.policy_catalogue import policy_catalogue
 from include.rsp.rules import Rules
 from include.rsp.safeguard_evidence import Shown
 from include.rsp.safeguard_plan import ORGANISATION
-from include.rsp.safeguards import SATISFIED, StandardJudgement
+from include.rsp.safeguards import ONLY_EXEMPT, SATISFIED, UNDEFINED, StandardJudgement
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import CriterionOutcome
-
-UNDEFINED = "it is not defined: no criterion is written that could be shown to be met"
-ONLY_EXEMPT = "nothing of it is met, it is only accepted as not applicable"
 
 
 @dataclass(frozen=True, slots=True)

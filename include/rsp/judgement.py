@@ -107,11 +107,6 @@ def _basis(state: LedgerState, rules: Rules, asked: Asked, checkpoint: Digest | 
     )
 
 
-def holds_in_general(state: LedgerState, rules: Rules, standard_id: str, *, at: datetime) -> bool:
-    """Whether a standard is shown to hold, whatever the checkpoint."""
-    return judge_in_general(state, rules, standard_id, at=at).holds
-
-
 def judge_in_general(
     state: LedgerState,
     rules: Rules,
@@ -171,19 +166,14 @@ def no_longer_met(state: LedgerState, rules: Rules, permit: r.Permit, *, at: dat
 
 
 def _filed(basis: Basis) -> Basis:
-    """Only what is about this checkpoint, with the text attached."""
+    """What files a document for this checkpoint, with the text attached; and all that refutes."""
     filed = {
         digest: one
-        for digest, one in basis.evidence.items()
-        if one.piece.checkpoint == basis.checkpoint and one.piece.attachments
+        for digest, one in basis.standing.items()
+        if not one.piece.shows
+        or (one.piece.checkpoint == basis.checkpoint and one.piece.attachments)
     }
-    return Basis(
-        plan=basis.plan,
-        evidence=filed,
-        at=basis.at,
-        checkpoint=basis.checkpoint,
-        closed_at=basis.closed_at,
-    )
+    return replace(basis, evidence=filed, exemptions=())
 
 
 def _judge_measures(
@@ -193,7 +183,7 @@ def _judge_measures(
     plan = state.expect(asked.interim or "", r.InterimPlan)
     rule = rules.policy.interim_measures
     clause = rule.clause if rule else "the policy knows no interim measures"
-    standard, said = plan.plan.as_standard(clause, rules.policy.levels[-1])
+    standard, said = plan.plan.as_standard(clause, judged[0].level if judged else "none")
     measures = judge_standard(standard, said, _of_plan(plan, basis))
     problems = problems_with_plan(plan.plan, rule, judged, rules.suite.safeguards)
     longest = timedelta(days=rule.longest_days) if rule else timedelta(0)
@@ -216,15 +206,20 @@ def _of_plan(plan: r.InterimPlan, basis: Basis) -> Basis:
     }
     found = {
         digest: one
-        for digest, one in basis.evidence.items()
+        for digest, one in basis.standing.items()
         if not one.piece.shows
         or (
             one.piece.checkpoint == basis.checkpoint
             and one.piece.collected_at >= plan.at - CLOCK_TOLERANCE
-            and one.by not in owners.get(one.piece.criterion, set())
+            and _is_another(one.by, owners.get(one.piece.criterion, set()))
         )
     }
     return replace(basis, evidence=found, exemptions=())
+
+
+def _is_another(by: str | None, owners: set[str]) -> bool:
+    """Whether somebody who signed is none of the owners, and these are known."""
+    return by is not None and bool(owners) and by not in owners
 
 
 def verified_by(state: LedgerState, evidence: Digest) -> str | None:

@@ -7,18 +7,24 @@ choose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.authority import NOTARY
 from include.rsp.canonical import Digest
-from include.rsp.judgement import holds_in_general, no_longer_met, rests_on_safeguards
+from include.rsp.judgement import (
+    judge_in_general,
+    judgement_behind,
+    no_longer_met,
+    rests_on_safeguards,
+)
 from include.rsp.policy import Policy
 from include.rsp.responses import chosen_for
 from include.rsp.rules import Rules
 from include.rsp.run_state import RunState
+from include.rsp.safeguards_answers import rejected_since
 from include.rsp.standing import newest_checkpoint, standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Choice, Outcome, Scope
@@ -34,8 +40,12 @@ class Cause:
     measures: tuple[str, ...] = ()
 
 
+RulesOf = Callable[[Digest], Rules]
+"""The rules that a verdict was reached under, by its digest."""
+
+
 def holds_due(
-    state: LedgerState, rules: Rules, *, stamp: r.CodeStamp, at: datetime
+    state: LedgerState, rules: Rules, rules_of: RulesOf, *, stamp: r.CodeStamp, at: datetime
 ) -> list[r.Hold]:
     """The holds that have to be ordered now; the first of them may make others needless.
 
@@ -52,8 +62,8 @@ def holds_due(
     for run_id, run in state.runs.items():
         causes = [
             *_verdicts_to_hold(state, policy, run_id),
-            *_standards_to_hold(state, rules, run_id, at),
-            *_safeguards_to_hold(state, rules, run_id, at),
+            *_standards_to_hold(state, rules, rules_of, run_id, at),
+            *_safeguards_to_hold(state, rules_of, run_id, at),
         ]
         for cause in _officers_hold(state, run_id):
             if cause.scope not in {one.scope for one in causes}:  # the first of them holds it
@@ -103,7 +113,7 @@ def _verdicts_to_hold(state: LedgerState, policy: Policy, run_id: str) -> Iterat
 
 
 def _standards_to_hold(
-    state: LedgerState, rules: Rules, run_id: str, at: datetime
+    state: LedgerState, rules: Rules, rules_of: RulesOf, run_id: str, at: datetime
 ) -> Iterator[Cause]:  # (2)
     run = state.runs[run_id]
     newest = newest_checkpoint(run)
@@ -114,7 +124,7 @@ def _standards_to_hold(
     missing = [
         one
         for one in standing_requirements(state, rules.policy, run_id)
-        if not holds_in_general(state, rules, one.standard, at=at)
+        if not _is_shown(state, rules, rules_of, run, one.standard, at)
     ]
     if missing:
         reason = "; ".join(
@@ -124,8 +134,27 @@ def _standards_to_hold(
         yield Cause(newest, Scope.TRAINING, reason)
 
 
+def _is_shown(
+    state: LedgerState, rules: Rules, rules_of: RulesOf, run: RunState, standard: str, at: datetime
+) -> bool:
+    """Whether a standard holds, in general or for this run: by the judgement behind its permit in
+    force, which may rest on evidence about the checkpoint or on interim measures.
+    """
+    if judge_in_general(state, rules, standard, at=at).holds:
+        return True
+    newest = run.newest_permit
+    if newest is None or at > newest[1].expires_at or newest[0] in run.revoked:
+        return False
+    behind = judgement_behind(state, newest[1])
+    if behind is None:
+        return False
+    judged = {one.standard for one in state.expect(behind, r.SafeguardsJudgement).standards}
+    its = rules_of(newest[1].basis[0].record)
+    return standard in judged and not no_longer_met(state, its, newest[1], at=at)
+
+
 def _safeguards_to_hold(
-    state: LedgerState, rules: Rules, run_id: str, at: datetime
+    state: LedgerState, rules_of: RulesOf, run_id: str, at: datetime
 ) -> Iterator[Cause]:  # (5)
     """Evidence that expires needs no hold: the permit ends with it."""
     run = state.runs[run_id]
@@ -135,33 +164,23 @@ def _safeguards_to_hold(
         done = run.held(scope) or digest in run.revoked or (digest, scope) in ordered
         if done or at > permit.expires_at or not rests_on_safeguards(state, permit):
             continue
-        rejected = _rejected(state, permit, since=state.index_of[digest])
-        if rejected is not None:
-            yield Cause(digest, scope, rejected)
-            continue
-        if not _spoken_against(state, since=state.index_of[digest]):
-            continue
-        lost = no_longer_met(state, rules, permit, at=at)
-        if lost:
-            yield Cause(digest, scope, f"the safeguards no longer hold: {lost}")
+        since = state.index_of[digest]
+        reason = rejected_since(state, permit.basis[0].record, since=since)
+        if reason is None and _spoken_against(state, permit, since=since):
+            lost = no_longer_met(state, rules_of(permit.basis[0].record), permit, at=at)
+            reason = f"the safeguards no longer hold: {lost}" if lost else None
+        if reason is not None:
+            yield Cause(digest, scope, reason)
 
 
-def _rejected(state: LedgerState, permit: r.Permit, *, since: int) -> str | None:
-    """What an officer says who rejects a Safeguards Report about what a permit rests on."""
-    for digest, one in state.records.items():
-        if state.index_of[digest] <= since or not isinstance(one, r.SafeguardsApproval):
-            continue
-        report = state.expect(one.about.record, r.SafeguardsReport)
-        judged = state.expect(report.judgement.record, r.SafeguardsJudgement)
-        if one.choice == "reject" and judged.verdict == permit.basis[0]:
-            return f"the {one.office} rejects the safeguards: {one.reason}"
-    return None
-
-
-def _spoken_against(state: LedgerState, *, since: int) -> bool:
-    """Whether evidence that could take something away was chained after an index."""
+def _spoken_against(state: LedgerState, permit: r.Permit, *, since: int) -> bool:
+    """Whether evidence was chained since that could take away what a permit rests on."""
+    behind = state.expect(judgement_behind(state, permit) or "", r.SafeguardsJudgement)
+    standards = {one.standard for one in behind.standards}
     return any(
-        state.index_of[digest] > since and (not piece.shows or piece.supersedes is not None)
+        state.index_of[digest] > since
+        and piece.standard in standards
+        and (not piece.shows or piece.supersedes is not None)
         for digest, piece in state.evidence.items()
     )
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
-from include.rsp.answers import answers_on
 from include.rsp.canonical import Digest
 from include.rsp.judgement import rests_on_safeguards
-from include.rsp.policy import Policy
 from include.rsp.rules import Rules
 from include.rsp.safeguards import SATISFIED, name_of
 from include.rsp.safeguards_report import warn_days
@@ -70,13 +68,3 @@ def reopened(state: LedgerState, rules: Rules, verdict: Digest, *, at: datetime)
                 what = name_of(standard.standard, row)
                 return f"{what} lapses at {row.good_until:%Y-%m-%d %H:%M:%S}"
     return None
-
-
-def is_approved(state: LedgerState, policy: Policy, report: Digest) -> bool:
-    """Whether the officers approve a Safeguards Report: as many as sign, and none rejects it."""
-    said = {
-        office: state.expect(digest, r.SafeguardsApproval).choice
-        for office, digest in answers_on(state, report, r.SafeguardsApproval).items()
-    }
-    approving = [office for office in policy.sign_off.roles if said.get(office) == "approve"]
-    return "reject" not in said.values() and len(approving) >= policy.sign_off.needed

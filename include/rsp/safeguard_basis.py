@@ -34,16 +34,17 @@ class Basis:
     exemptions: Sequence[Exemption] = ()
     checkpoint: Digest | None = None
     closed_at: datetime | None = None
+    standing: Known = field(init=False)
     index: Mapping[tuple[str, str], list[tuple[Digest, Shown]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        found: dict[tuple[str, str], list[tuple[Digest, Shown]]] = defaultdict(list)
         replaced = {one.piece.supersedes for one in self.evidence.values() if not one.broken}
-        for digest, one in self.evidence.items():
-            piece = one.piece
-            about = piece.checkpoint in (None, self.checkpoint)
-            if digest not in replaced and about:
-                found[piece.standard, piece.criterion].append((digest, one))
+        standing = {key: one for key, one in self.evidence.items() if key not in replaced}
+        found: dict[tuple[str, str], list[tuple[Digest, Shown]]] = defaultdict(list)
+        for digest, one in standing.items():
+            if one.piece.checkpoint in (None, self.checkpoint):
+                found[one.piece.standard, one.piece.criterion].append((digest, one))
+        object.__setattr__(self, "standing", standing)
         object.__setattr__(self, "index", found)
 
 
@@ -99,7 +100,7 @@ def doubt_about(
     What speaks against a safeguard counts whoever says it.
     """
     piece, at = one.piece, basis.at + CLOCK_TOLERANCE
-    if one.broken is not None:
+    if one.broken is not None and piece.shows:
         return one.broken
     if piece.type not in requirement.evidence:
         return f"evidence of the type {piece.type} (expected {' or '.join(requirement.evidence)})"
@@ -113,6 +114,11 @@ def doubt_about(
 
 def _not_independent(owners: frozenset[str], one: Shown) -> str | None:
     """Why what somebody collected does not verify what others own."""
+    if not owners:
+        return (
+            "nobody is named as its owner, so nobody is shown to be somebody else; name one under "
+            "safeguards.owners of the suite"
+        )
     if one.by is None:
         return (
             f"{one.piece.collector} collected it, and no signature shows that (expected the "

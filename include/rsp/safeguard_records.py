@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from include.rsp.canonical import Document, Identifier, Moment
+from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.interim import InterimMeasures
 from include.rsp.record_parts import Envelope, RecordBase, RecordRef
 from include.rsp.results import BlobRef
@@ -53,6 +53,11 @@ class SafeguardsJudgement(RecordBase):
     standards: list[StandardJudgement]
     interim: RecordRef | None = Field(
         default=None, description="the plan of measures that was judged beside the standards"
+    )
+    broken: dict[Digest, str] = Field(
+        default_factory=dict,
+        description="by record, why evidence did not count whose attachments do not read; the "
+        "notary looked when it chained this",
     )
     holds: bool = Field(description="the standards hold, or measures stand in for what does not")
 

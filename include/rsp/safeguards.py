@@ -23,6 +23,10 @@ from include.rsp.safeguard_evidence import (
 from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
 from include.rsp.vocabulary import CriterionOutcome
 
+UNDEFINED = "it is not defined: no criterion is written that could be shown to be met"
+ONLY_EXEMPT = "nothing of it is met, it is only accepted as not applicable"
+WHOLE = "whole"
+"""The part of a row that is about a standard itself."""
 SATISFIED = (CriterionOutcome.MET, CriterionOutcome.NOT_APPLICABLE)
 
 
@@ -189,12 +193,31 @@ def _too_old(criterion: Criterion, requirement: Requirement, piece: SafeguardEvi
 
 
 def unmet(judged: Sequence[StandardJudgement]) -> list[tuple[str, CriterionJudgement]]:
-    """(standard, row) of whatever keeps standards from holding, in order."""
+    """(standard, row) of whatever keeps standards from holding, in order.
+
+    A standard that does not hold although no row of it is open has a row of its own: it is not
+    written, or nothing of it is met. So none of them is ever silent about it.
+    """
+    return [(one.standard, row) for one in judged for row in _open(one)]
+
+
+def _open(one: StandardJudgement) -> list[CriterionJudgement]:
+    rows = [row for row in one.criteria if row.outcome not in SATISFIED]
+    if rows or one.holds:
+        return rows
     return [
-        (one.standard, row)
-        for one in judged
-        for row in one.criteria
-        if row.outcome not in SATISFIED
+        CriterionJudgement(
+            criterion=one.standard,
+            requirement=one.standard,
+            part=WHOLE,
+            surface=ORGANISATION,
+            owner=None,
+            outcome=CriterionOutcome.MISSING,
+            clause="the standard itself",
+            evidence=None,
+            because=ONLY_EXEMPT if one.criteria else UNDEFINED,
+            good_until=None,
+        )
     ]
 
 

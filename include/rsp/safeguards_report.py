@@ -143,12 +143,14 @@ def warn_days(rules: Rules, standard: str) -> float:
     return said.warn_days if said else 0.0
 
 
-def expiring(rules: Rules, judged: r.SafeguardsJudgement) -> list[tuple[str, CriterionJudgement]]:
-    """(standard, row) of what still holds and lapses within the warning period, the first first."""
+def expiring(
+    rules: Rules, judged: r.SafeguardsJudgement, *, at: datetime
+) -> list[tuple[str, CriterionJudgement]]:
+    """(standard, row) of what lapses within the warning period from now, the first first."""
     return [
         (standard, row)
         for until, standard, row in _lasting(judged)
-        if until - judged.at <= timedelta(days=warn_days(rules, standard))
+        if until - at <= timedelta(days=warn_days(rules, standard))
     ]
 
 

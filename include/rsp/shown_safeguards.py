@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
-from include.rsp.canonical import Digest
 from include.rsp.determination import Determined
 from include.rsp.errors import Refused
 from include.rsp.judgement import Asked, check_safeguards, required_of
 from include.rsp.request_check import check_next_level
 from include.rsp.rules import Rules
+from include.rsp.safeguards_answers import check_not_rejected
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome
@@ -24,7 +23,6 @@ def shown_until(
     determined: Determined | None,
     *,
     at: datetime,
-    broken: Mapping[Digest, str],
 ) -> datetime | None:
     """Until when the safeguards that a permit rests on count; None: it rests on none.
 
@@ -46,7 +44,8 @@ def shown_until(
     check_next_level(rules.policy, verdict.decision, names)
     report = state.report_of(request.packet.record) if request.packet else None
     signed = report.judgement if report else None
-    plan = state.expect(signed.record, r.SafeguardsJudgement).interim if signed else None
+    judged = state.expect(signed.record, r.SafeguardsJudgement) if signed else None
+    plan = judged.interim if judged else None
     if plan is not None:
         _check_approvers(rules, determined)
     asked = Asked(
@@ -54,9 +53,10 @@ def shown_until(
         ledger_index=state.length,
         at=at,
         interim=plan.record if plan else None,
-        broken=broken,
+        broken=judged.broken if judged else {},
         closed_at=state.get(request.packet.record).at if request.packet else None,
     )
+    check_not_rejected(state, request.verdict.record)
     until = check_safeguards(state, rules, signed, asked)
     return min([until, *_approved_until(state, rules, request, determined)])
 

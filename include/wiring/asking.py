@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from include.adapters.store import get_blob
 from include.rsp import records as r
-from include.rsp.answers import determinations_on
+from include.rsp.answers import answers_on, determinations_on
 from include.rsp.canonical import Digest
 from include.rsp.capability_report import first_screen
 from include.rsp.errors import Refused
@@ -166,7 +166,9 @@ def approval_question(desk: Desk, office: str, about: Digest) -> Question | None
     report = state.expect(about, r.SafeguardsReport)
     judged = state.expect(report.judgement.record, r.SafeguardsJudgement)
     rule = rules_of(desk, judged.verdict.record).policy.sign_off
-    if office not in rule.roles:
+    said = answers_on(state, about, r.SafeguardsApproval).values()
+    rejected = any(state.expect(x, r.SafeguardsApproval).choice == "reject" for x in said)
+    if office not in rule.roles or rejected:
         return None
     until = report.at + timedelta(hours=rule.answer_within_hours)
     left = (until - desk.now()).total_seconds()

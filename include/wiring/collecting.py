@@ -19,6 +19,7 @@ from include.rsp.rules import Rules
 from include.rsp.safeguard_evidence import PROBE, ProbeRun, SafeguardEvidence
 from include.rsp.safeguard_plan import PlannedProbe
 from include.wiring.desk import Desk
+from include.wiring.signing_off import rules_of
 
 log = logging.getLogger("redline.collecting")
 
@@ -45,16 +46,14 @@ def probes_for(desk: Desk, verdicts: Sequence[Digest]) -> list[PlannedProbe]:
     """The probes of the suite in force for what verdicts require, in the suite's order."""
     state, rules = desk.state, rules_in_force(desk)
     wanted = {
-        standard
-        for one in verdicts
-        for standard in required_of(state, _rules_of(desk, one), one)[0]
+        standard for one in verdicts for standard in required_of(state, rules_of(desk, one), one)[0]
     }
     return [one for one in rules.suite.safeguards.probes if one.standard in wanted]
 
 
-def _rules_of(desk: Desk, verdict: Digest) -> Rules:
-    state = desk.state
-    return desk.rulebook.of_assessment(state, state.expect(verdict, r.Verdict).assessment_id)
+def is_needed(desk: Desk, verdict: Digest) -> bool:
+    """Whether a verdict requires any standard or document."""
+    return any(required_of(desk.state, rules_of(desk, verdict), verdict))
 
 
 def groups(probes: Sequence[PlannedProbe]) -> list[str]:

@@ -171,19 +171,19 @@ def approve(*, judged: XComArg, report: str) -> XComArg:
         judged: the task that returns the report's digest, or nothing: then nobody is asked.
         report: a template of that digest.
     """
-    from include.wiring.safeguard_steps import attest_safeguards
+    from include.wiring.safeguard_steps import attest_safeguards, record_approval
 
-    last: Any = judged
-    asked = {}
+    last = judged
     for office in SIGNERS:
-        asked[office] = _ask(SAFEGUARDS, office, report, trigger_rule=ASKED)
-        judged >> asked[office]
-        last >> asked[office]
-        last = asked[office]
-    attested = step(attest_safeguards, trigger_rule=ASKED)(
-        report=report, answers={office: one.output for office, one in asked.items()}
-    )
-    judged >> attested
+        asked = _ask(SAFEGUARDS, office, report, trigger_rule=ASKED)
+        recorded = step(record_approval, task_id=f"record_{asked.task_id}", trigger_rule=ASKED)(
+            report=report, office=office, answer=asked.output
+        )
+        judged >> [asked, recorded]
+        last >> asked >> recorded
+        last = recorded
+    attested = step(attest_safeguards, trigger_rule=ASKED)(report=report)
+    [judged, last] >> attested
     return attested
 
 

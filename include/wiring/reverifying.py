@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from include.adapters.store import get_blob
 from include.rsp import records as r
-from include.rsp.canonical import Digest
+from include.rsp.canonical import Digest, digest_of, short
 from include.rsp.capability_report import first_screen
 from include.rsp.errors import Refused
-from include.rsp.reverification import is_approved, reopened, verdicts_in_use
+from include.rsp.reverification import newest_judgement, reopened, verdicts_in_use
 from include.rsp.safeguards import name_of
+from include.rsp.safeguards_answers import is_approved
 from include.rsp.safeguards_report import expiring
 from include.wiring import safeguarding, telling
 from include.wiring.desk import Desk
+from include.wiring.signing_off import rules_of
 
 log = logging.getLogger("redline.reverifying")
 
@@ -27,31 +28,23 @@ class Verified:
     """One checkpoint's safeguards, judged again."""
 
     where: str
-    verdict: Digest
     report: Digest
     because: str
+    holds: bool
     lost: tuple[str, ...]
-    lapsing: tuple[str, ...]
 
 
 def verify(desk: Desk, verdict: Digest, because: str = "on schedule") -> Verified:
     """Judge what a verdict requires and write the report."""
     digest, judged = safeguarding.judge(desk, verdict)
     report = safeguarding.write_report(desk, digest)
-    rules = safeguarding.rules_of(desk, verdict)
     checkpoint = desk.state.expect(verdict, r.Verdict).checkpoint.record
     return Verified(
         where=desk.state.expect(checkpoint, r.Checkpoint).location,
-        verdict=verdict,
         report=report,
         because=because,
+        holds=judged.holds,
         lost=tuple(safeguarding.shortfalls(judged)),
-        lapsing=tuple(
-            f"{name_of(standard, row)} until {row.good_until:%Y-%m-%d %H:%M} "
-            f"(owner: {row.owner or 'nobody is named'})"
-            for standard, row in expiring(rules, judged)
-            if row.good_until
-        ),
     )
 
 
@@ -60,52 +53,73 @@ def reopen(desk: Desk) -> list[Verified]:
     state, now = desk.state, desk.now()
     found = []
     for verdict in verdicts_in_use(state, at=now):
-        because = reopened(state, safeguarding.rules_of(desk, verdict), verdict, at=now)
+        because = reopened(state, rules_of(desk, verdict), verdict, at=now)
         if because is not None:
             found.append(verify(desk, verdict, because))
     return found
 
 
-def tell(desk: Desk, found: Sequence[Verified]) -> list[telling.Word]:
-    """Tell the officers what no longer holds or lapses soon; those that no channel took."""
-    words = []
-    for one in found:
-        if not one.lost and not one.lapsing:
+def warnings(desk: Desk) -> list[telling.Word]:
+    """What officers have to be told of everything that goes on because safeguards hold: by the
+    newest judgement, whoever made it. The same is told once, until something else is so.
+    """
+    state, now = desk.state, desk.now()
+    words: list[telling.Word] = []
+    for verdict in verdicts_in_use(state, at=now):
+        newest = newest_judgement(state, verdict)
+        if newest is None:
             continue
-        state = desk.state
-        rules = safeguarding.rules_of(desk, one.verdict)
-        report = state.expect(one.report, r.SafeguardsReport)
-        text = first_screen(get_blob(desk.store, report.document.blob).decode())
-        said = "no longer hold" if one.lost else "lapse soon"
+        rules = rules_of(desk, verdict)
+        lapsing = [
+            f"{name_of(standard, row)} until {row.good_until:%Y-%m-%d %H:%M} "
+            f"(owner: {row.owner or 'nobody is named'})"
+            for standard, row in expiring(rules, newest[1], at=now)
+            if row.good_until
+        ]
+        lost = safeguarding.shortfalls(newest[1])
+        if newest[1].holds and not lapsing:
+            continue
+        said = "lapse soon" if newest[1].holds else "no longer hold"
+        what = lapsing if newest[1].holds else lost
+        checkpoint = state.expect(verdict, r.Verdict).checkpoint.record
+        where = state.expect(checkpoint, r.Checkpoint).location
         words += [
             telling.Word(
-                run_id=state.run_of_verdict(one.verdict),
-                about=one.report,
-                notice=f"safeguards {said}",
+                run_id=state.run_of_verdict(verdict),
+                about=verdict,
+                notice=f"safeguards {said} {short(digest_of(sorted(what)))}",
                 to=office,
-                subject=f"Redline: safeguards of {one.where} {said}",
-                text=text,
+                subject=f"Redline: safeguards of {where} {said}",
+                text="\n".join([f"- {one}" for one in what] + ["", _first_screen(desk, newest[0])]),
             )
             for office in rules.policy.sign_off.roles
         ]
-    return telling.send(desk, words)
+    return words
+
+
+def _first_screen(desk: Desk, judgement: Digest) -> str:
+    for one in desk.state.records.values():
+        if isinstance(one, r.SafeguardsReport) and one.judgement.record == judgement:
+            return first_screen(get_blob(desk.store, one.document.blob).decode())
+    return f"No report was written on the judgement {judgement} yet."
 
 
 def attestation_of(desk: Desk, report: Digest) -> str:
     """Where the notary's attestation of an approved report is; waits until it is there.
 
     Raises:
-        Refused: the officers do not approve.
+        Refused: the officers do not approve, or the report does not say that the standards hold.
     """
     state = desk.state
     judgement = state.expect(report, r.SafeguardsReport).judgement.record
     judged = state.expect(judgement, r.SafeguardsJudgement)
-    policy = safeguarding.rules_of(desk, judged.verdict.record).policy
+    policy = rules_of(desk, judged.verdict.record).policy
     if not is_approved(state, policy, report):
         raise Refused(
             "not_approved",
-            f"The officers did not approve the Safeguards Report {report} ({policy.sign_off.clause}"
-            "). Nothing is attested; a rejection orders a hold on what rests on it.",
+            f"The officers did not approve the Safeguards Report {report}, or it does not say that "
+            f"the standards hold ({policy.sign_off.clause}). Nothing is attested; a rejection "
+            "orders a hold on what rests on it.",
         )
     run_id = state.run_of_verdict(judged.verdict.record)
     wanted = judgement.removeprefix("sha256:")
@@ -122,5 +136,6 @@ def attestation_of(desk: Desk, report: Digest) -> str:
 
 
 def _attested(desk: Desk, run_id: str, wanted: str) -> str | None:
+    desk.reader.refresh()
     found = desk.store.list(f"runs/{run_id}/attestations")
     return next((one for one in found if one.endswith(f"safeguards-{wanted}.json")), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, XComArg, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
@@ -19,6 +19,9 @@ from include.wiring.defaults import step, with_record_link
 from include.wiring.errors import as_airflow
 from include.wiring.people_steps import answered
 from include.wiring.steps import JUDGEMENT, WRITE_REPORT, open_desk, show
+
+if TYPE_CHECKING:
+    from include.wiring.desk import Desk
 
 log = logging.getLogger("redline.safeguard_steps")
 
@@ -140,6 +143,8 @@ def plan_verification() -> list[str]:
         raise Refused("no_run", "Officers approve the safeguards of one run: give its run_id.")
     verdicts = collecting.verdicts_to_verify(desk, params.get("run_id"))
     get_current_context()["ti"].xcom_push(key="verdicts", value=verdicts)
+    if params.get("run_id") and not collecting.is_needed(desk, verdicts[0]):
+        raise Refused("nothing_required", f"The run {params['run_id']!r} needs no safeguards.")
     if not verdicts:
         raise AirflowSkipException("Nothing goes on because of safeguards: nothing to verify.")
     show(verdicts[-1], f"{len(verdicts)} to verify")
@@ -156,30 +161,43 @@ def judge_all(verdicts: list[str]) -> str:
     for one in found:
         for line in one.lost:
             log.warning("%s: %s", one.where, line)
-        for line in one.lapsing:
-            log.warning("%s lapses soon: %s", one.where, line)
-    lost = [one.where for one in found if one.lost]
+    lost = [one.where for one in found if not one.holds]
     show(found[-1].report, f"{len(lost)} of {len(found)} do NOT hold" if lost else "all hold")
-    failed = reverifying.tell(desk, found)
-    if failed:
-        named = ", ".join(sorted({one.to for one in failed}))
-        raise AirflowException(f"No channel took the warning to {named}; it is sent again.")
+    _warn(desk)
     return found[-1].report if get_current_context()["params"].get("approve") else ""
 
 
+def _warn(desk: Desk) -> None:
+    from include.wiring import reverifying, telling
+
+    failed = telling.send(desk, reverifying.warnings(desk))
+    if failed:
+        named = ", ".join(sorted({one.to for one in failed}))
+        raise AirflowException(f"No channel took the warning to {named}; it is sent again.")
+
+
 @as_airflow
-def attest_safeguards(report: str, answers: Mapping[str, Mapping[str, Any] | None]) -> str:
-    """Write down what officers said of the report, and show the notary's attestation."""
-    from include.wiring import reverifying, signing_off
+def record_approval(report: str, office: str, answer: Mapping[str, Any] | None) -> str | None:
+    """Write down what an officer said of the report, before anybody else is asked."""
+    from include.wiring import signing_off
+
+    given = answered(office, SAFEGUARDS, answer)
+    if not report or given is None:
+        log.info("The %s was not asked here, or has not answered.", office)
+        return None
+    digest = signing_off.record_answer(open_desk(), SAFEGUARDS, report, office, given)
+    show(digest, office)
+    return digest
+
+
+@as_airflow
+def attest_safeguards(report: str) -> str:
+    """Show the notary's attestation of the report that officers approved."""
+    from include.wiring import reverifying
 
     if not report:
         raise AirflowSkipException("No approval was asked for.")
-    desk = open_desk()
-    for office, answer in answers.items():
-        given = answered(office, SAFEGUARDS, answer)
-        if given is not None:
-            signing_off.record_answer(desk, SAFEGUARDS, report, office, given)
-    place = reverifying.attestation_of(desk, report)
+    place = reverifying.attestation_of(open_desk(), report)
     show(report, "attested")
     log.info("The notary's attestation is at %s", place)
     return place
@@ -194,8 +212,5 @@ def reopen_safeguards() -> int:
     found = reverifying.reopen(desk)
     for one in found:
         log.warning("%s was looked at again: %s", one.where, one.because)
-    failed = reverifying.tell(desk, found)
-    if failed:
-        named = ", ".join(sorted({one.to for one in failed}))
-        raise AirflowException(f"No channel took the message to {named}; it is sent again.")
+    _warn(desk)
     return len(found)

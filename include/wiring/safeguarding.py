@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 
-from include.adapters.evidence_store import broken_evidence
+from include.adapters.evidence_store import judge_intact
 from include.adapters.report_page import page_of
 from include.adapters.store import put_blob
 from include.rsp import records as r
 from include.rsp.canonical import Digest
-from include.rsp.judgement import Asked, judge_required, required_of, suffices
-from include.rsp.rules import Rules
-from include.rsp.safeguard_plan import PlannedProbe
+from include.rsp.judgement import Asked, suffices
 from include.rsp.safeguards import name_of, unmet
 from include.rsp.safeguards_report import report_markdown
 from include.wiring.desk import Desk
+from include.wiring.signing_off import rules_of
 
 log = logging.getLogger("redline.safeguarding")
-
-
-def rules_of(desk: Desk, verdict: Digest) -> Rules:
-    """The rules that a verdict was reached under."""
-    state = desk.state
-    return desk.rulebook.of_assessment(state, state.expect(verdict, r.Verdict).assessment_id)
 
 
 def judge(
@@ -33,24 +25,19 @@ def judge(
     """Judge the standards that a verdict requires against the evidence there is now.
 
     Args:
-        interim: a plan of measures that is to stand in for what is not met. None: the newest that
-            was proposed for this verdict counts, if the standards do not hold by themselves and
-            its measures do.
+        interim: a plan of measures that is to stand in for what is not met. None: where the
+            standards do not hold by themselves, the newest plan by which everything holds.
     """
     state, rules = desk.state, rules_of(desk, verdict)
     at, index = desk.now(), state.length - 1
-    asked = Asked(
-        verdict=verdict,
-        ledger_index=index,
-        at=at,
-        interim=interim,
-        broken=broken_evidence(desk.store, state),
-    )
-    standards, holds = judge_required(state, rules, asked)
-    proposed = None if interim or holds else newest_plan(desk, verdict)
-    if proposed is not None:
-        asked = replace(asked, interim=proposed)
-        standards, holds = judge_required(state, rules, asked)
+    asked = Asked(verdict=verdict, ledger_index=index, at=at, interim=interim)
+    standards, holds, broken = judge_intact(desk.store, state, rules, asked)
+    for plan in [] if interim or holds else plans(desk, verdict):
+        instead = replace(asked, interim=plan)
+        found = judge_intact(desk.store, state, rules, instead)
+        if found[1]:
+            asked, (standards, holds, broken) = instead, found
+            break
     digest = desk.submit(
         r.SafeguardsJudgement(
             at=at,
@@ -60,21 +47,22 @@ def judge(
             ledger_index=index,
             standards=standards,
             interim=r.RecordRef(record=asked.interim) if asked.interim else None,
+            broken=broken,
             holds=holds,
         )
     )
     return digest, desk.state.expect(digest, r.SafeguardsJudgement)
 
 
-def newest_plan(desk: Desk, verdict: Digest) -> Digest | None:
-    """The newest plan of interim measures for a verdict that has not ended."""
+def plans(desk: Desk, verdict: Digest) -> list[Digest]:
+    """The plans of interim measures for a verdict that have not ended, the newest first."""
     at = desk.now()
     found = [
         digest
         for digest, one in desk.state.records.items()
         if isinstance(one, r.InterimPlan) and one.verdict.record == verdict and at <= one.plan.until
     ]
-    return found[-1] if found else None
+    return found[::-1]
 
 
 def write_report(desk: Desk, judgement: Digest) -> Digest:
@@ -95,18 +83,6 @@ def write_report(desk: Desk, judgement: Digest) -> Digest:
             page=put_blob(desk.store, page_of(text), name="safeguards-report.html"),
         )
     )
-
-
-def probes_for(desk: Desk, verdict: Digest) -> list[PlannedProbe]:
-    """The probes of the suite for the standards that a verdict requires, in the suite's order."""
-    rules = rules_of(desk, verdict)
-    standards, _ = required_of(desk.state, rules, verdict)
-    return [one for one in rules.suite.safeguards.probes if one.standard in standards]
-
-
-def groups_of(probes: Sequence[PlannedProbe]) -> list[str]:
-    """The names of their groups; each group is one task."""
-    return list(dict.fromkeys(one.group for one in probes))
 
 
 def people_may_go_on(desk: Desk, judgement: r.SafeguardsJudgement) -> bool:

@@ -58,7 +58,10 @@ def with_every_surface(plain: dict[str, Any]) -> None:
             {"id": f"on-{kind.value.replace('_', '-')}", "kind": kind.value,
              "owner": f"{kind.value.replace('_', '-')}-team", "text": "made up"}
             for kind in SurfaceKind
-        ]
+        ],
+        "owners": dict.fromkeys(
+            ("asl-3-deployment", "asl-3-security", "toy-asl-3"), "safeguards-team"
+        ),
     }  # fmt: skip
 
 

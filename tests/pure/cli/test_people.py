@@ -276,7 +276,7 @@ def test_a_report_and_a_packet_are_printed_or_written_as_a_page(
 
 def test_what_is_shown_to_nobody_is_not_printed(world: World, rsp: Rsp, tmp_path: Path) -> None:
     for digest, says in (
-        (newest_verdict(world), "expected a capability_report, packet, policy_review or"),
+        (newest_verdict(world), "expected a capability_report, safeguards_report, packet,"),
         ("sha256:" + "0" * 64, "0 of the"),
         ("", "records begin with ''"),
     ):

@@ -405,7 +405,13 @@ def test_in_which_task_a_probe_runs_loosens_nothing() -> None:
 
 
 def test_every_field_of_a_plan_is_compared() -> None:
-    assert set(SafeguardPlan.model_fields) == {"surfaces", "absent", "owners", "probes", "drills"}
+    compared = {"surfaces", "absent", "owners", "members", "probes", "drills"}
+    assert set(SafeguardPlan.model_fields) == compared
+    team = SafeguardPlan(members={"team": ["somebody", "another"]})
+    fewer = SafeguardPlan(members={"team": ["another"], "new": ["anybody"]})
+    (said,) = plan_loosenings(team, fewer)
+    assert "somebody no longer belong to team" in said
+    assert list(plan_loosenings(fewer, fewer)) == []
     assert set(Surface.model_fields) == {"id", "kind", "owner", "text"}
     assert set(AbsentSurface.model_fields) == {"kind", "because"}
     rows = {name.partition(": ")[2] for name in PLANS if name.startswith("probe: ")}

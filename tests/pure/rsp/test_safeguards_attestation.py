@@ -26,7 +26,6 @@ from tests.support.judged import (
     NEXT,
     POLICY,
     SECURITY,
-    STAMP,
     Lab,
     interim_lab,
     measures,
@@ -149,15 +148,10 @@ def test_standard_tools_read_it() -> None:
 def test_it_names_every_record_that_it_follows_from() -> None:
     lab = interim_lab()
     digest = lab.judge(interim=measures())
-    ref = {"record": digest}
-    document = {"blob": FILE, "bytes": 1, "name": "report.md"}
-    plain = {"at": START, "by": "test", "stamp": STAMP, "judgement": ref,
-             "document": document, "page": document}  # fmt: skip
-    report = lab.chain(r.SafeguardsReport.model_validate(plain))
     record = lab.state.expect(digest, r.SafeguardsJudgement)
     assert record.interim is not None
     named = {one["digest"]["sha256"] for one in said(lab, digest)["inputAttestations"]}
-    wanted = {digest, report, record.interim.record, *lab.state.evidence}
+    wanted = {digest, record.interim.record, *lab.state.evidence}
     assert named == {one.removeprefix("sha256:") for one in wanted}
 
 

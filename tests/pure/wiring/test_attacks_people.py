@@ -101,7 +101,9 @@ def test_a_scope_that_a_policy_adds_later_does_not_hold_what_is_over(quiet: Hist
     determine(quiet, packet, "rso", "stricter")
     rules = quiet.notary.rulebook.in_force(quiet.state)
     assert rules is not None
-    assert holds_due(quiet.state, rules, stamp=quiet.desk.stamp, at=quiet.now) == []
+    assert (
+        holds_due(quiet.state, rules, lambda _: rules, stamp=quiet.desk.stamp, at=quiet.now) == []
+    )
 
 
 def test_two_officers_who_say_no_at_once_order_one_hold(quiet: History) -> None:

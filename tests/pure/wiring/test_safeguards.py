@@ -15,8 +15,9 @@ from include.rsp.canonical import digest_of
 from include.rsp.errors import Refused
 from include.rsp.reverification import reopened, verdicts_in_use
 from include.rsp.safeguard_evidence import ProbeRun, SafeguardEvidence
+from include.rsp.safeguards import unmet
 from include.rsp.vocabulary import CriterionOutcome, Outcome, Scope
-from include.wiring import reverifying, safeguarding
+from include.wiring import reverifying, safeguarding, signing_off, telling
 from tests.support.factories import POLICY_BYTES, SUITE_BYTES, changed
 from tests.support.people import (
     determine,
@@ -114,7 +115,7 @@ def test_without_any_one_piece_asl_3_is_not_verified(tmp_path: Any) -> None:
     state = world.state
     asked = Asked(verdict=verdict, ledger_index=state.length, at=world.now)
     found, holds = judge_required(state, rules, asked)
-    assert holds, safeguarding.unmet(found)
+    assert holds, unmet(found)
     assert shown
     whole = dict(state.evidence)
     assert len(whole) > 80
@@ -122,7 +123,7 @@ def test_without_any_one_piece_asl_3_is_not_verified(tmp_path: Any) -> None:
         state.evidence = {key: one for key, one in whole.items() if key != digest}
         found, holds = judge_required(state, rules, asked)
         assert not holds
-        lost = {(row.requirement, row.surface) for _, row in safeguarding.unmet(found)}
+        lost = {(row.requirement, row.surface) for _, row in unmet(found)}
         assert lost == {(piece.criterion, (piece.surfaces or ["organisation"])[0])}
     state.evidence = whole
 
@@ -194,7 +195,7 @@ def test_an_attachment_that_was_changed_takes_its_evidence_away(crossed: World) 
     original = path.read_bytes()
     path.write_bytes(b"report X")
     _, judged = safeguarding.judge(crossed.desk, verdict_of(crossed))
-    (row,) = [row for _, row in safeguarding.unmet(judged.standards)]
+    (row,) = [row for _, row in unmet(judged.standards)]
     assert row.outcome is CriterionOutcome.MISSING
     assert "the attachment report.txt is gone or does not have the digest" in row.because
     with refused("safeguards_stale"):
@@ -441,7 +442,7 @@ def test_a_plan_that_leaves_something_open_stands_in_for_nothing(
     plan = plan_measures(crossed, verdict, *rows)
     shown_measures(crossed, [one["id"] for one in rows])
     assert not safeguarding.judge(crossed.desk, verdict)[1].holds
-    rules = safeguarding.rules_of(crossed.desk, verdict)
+    rules = signing_off.rules_of(crossed.desk, verdict)
     state = crossed.state
     judged, _ = judge_required(
         state, rules, Asked(verdict=verdict, ledger_index=state.length, at=crossed.now)
@@ -494,19 +495,22 @@ def test_what_lapses_soon_is_looked_at_again_and_people_are_told_once(crossed: W
     crossed.pass_time(days=6, minutes=1)  # a day before the probes' evidence lapses
     (found,) = reverifying.reopen(crossed.desk)
     assert "lapses at" in found.because
-    assert not found.lost
-    assert len(found.lapsing) == TOY - 2
-    assert "owner: api-team" in " ".join(found.lapsing)
-    assert reverifying.tell(crossed.desk, [found]) == []
+    assert (found.holds, found.lost) == (True, ())
+    words = reverifying.warnings(crossed.desk)
+    assert {one.to for one in words} == {"rso", "ceo"}
+    assert words[0].text.count("(owner: api-team)") == 2
+    assert telling.send(crossed.desk, words) == []
     told = [one for one in crossed.state.notifications.values() if "lapse" in one.notice]
-    assert {one.to for one in told} == {"rso", "ceo"}
+    assert len(told) == 2
     assert reverifying.reopen(crossed.desk) == []
+    telling.send(crossed.desk, reverifying.warnings(crossed.desk))  # each minute, told once
+    assert len([x for x in crossed.state.notifications.values() if "lapse" in x.notice]) == 2
     crossed.add_evidence()
     (again,) = reverifying.reopen(crossed.desk)
     assert "pieces of evidence were added" in again.because
-    assert not again.lapsing
+    assert reverifying.warnings(crossed.desk) == []
     crossed.pass_time(days=2)
-    rules = safeguarding.rules_of(crossed.desk, verdict)
+    rules = signing_off.rules_of(crossed.desk, verdict)
     assert verdicts_in_use(crossed.state, at=crossed.now) == []  # the permit is over
     assert reopened(crossed.state, rules, verdict, at=crossed.now) is None
 
@@ -573,6 +577,118 @@ def test_a_member_of_the_team_that_owns_it_does_not_verify_it(tmp_path: Any) -> 
     verdict = world.assess(2, addition=190)
     world.add_evidence()
     _, judged = safeguarding.judge(world.desk, verdict)
-    rows = [row for _, row in safeguarding.unmet(judged.standards)]
+    rows = [row for _, row in unmet(judged.standards)]
     assert {row.surface for row in rows} == {"toy-api"}
     assert all("self-verified" in row.because for row in rows)
+
+
+def test_a_refutation_does_not_vanish_with_its_attachment(crossed: World) -> None:
+    crossed.add_evidence()
+    crossed.pass_time(seconds=1)
+    ref = put_blob(crossed.store, b"the raw answer", name="raw.json")
+    (against,) = [one for one in pieces(crossed, shows=False) if one.surfaces == ["toy-weights"]]
+    crossed.add_piece(against.model_copy(update={"attachments": [ref]}))
+    (crossed.root / "store" / blob_key(ref.blob)).unlink()
+    assert not safeguarding.judge(crossed.desk, verdict_of(crossed))[1].holds
+
+
+def test_a_rejection_before_the_permit_stops_it_until_its_officer_says_otherwise(
+    crossed: World,
+) -> None:
+    crossed.add_evidence()
+    packet = packet_on(crossed)
+    sign_all(crossed, packet)
+    report, _ = reported(crossed, verdict_of(crossed))
+    crossed.pass_time(seconds=1)
+    say(crossed, "safeguards_approval", report, "ceo", "reject", reason="not so")
+    with refused("safeguards_rejected"):
+        permit_on(crossed, packet)
+    crossed.pass_time(seconds=1)
+    assert permitted(crossed).releases is not None  # on a newer packet the same officer accepts
+
+
+def test_a_standard_of_which_all_is_exempt_says_so_and_no_plan_stands_in_for_it(
+    crossed: World,
+) -> None:
+    for piece in pieces(crossed):
+        exempt(crossed, piece.criterion, (piece.surfaces or ["organisation"])[0])
+    verdict = verdict_of(crossed)
+    plan_measures(crossed, verdict, *all_replaced(crossed))
+    shown_measures(crossed, ["locked-away", "all-blocked"])
+    _, judged = safeguarding.judge(crossed.desk, verdict)
+    assert not judged.holds
+    (said,) = safeguarding.shortfalls(judged)
+    assert "only accepted as not applicable" in said
+    report, _ = reported(crossed, verdict)
+    approve(crossed, report)
+    with refused("not_approved"):
+        reverifying.attestation_of(crossed.desk, report)
+
+
+def test_where_nobody_is_the_owner_nobody_is_somebody_else(tmp_path: Any) -> None:
+    def unowned(plain: dict[str, Any]) -> None:
+        plain["safeguards"]["surfaces"] = []
+        plain["safeguards"]["absent"] = [
+            {"kind": kind, "because": "none"} for kind in ("first_party_app", "api")
+        ]
+        plain["safeguards"]["surfaces"] = [
+            {"id": "w", "kind": "weight_storage", "owner": "somebody", "text": "made up"}
+        ]
+
+    world = World(tmp_path / "unowned", suite=changed(SUITE_BYTES, unowned))
+    from include.rsp.catalogue import Requirement
+    from include.rsp.safeguard_basis import Basis, doubt_about
+    from include.rsp.safeguard_evidence import Shown
+
+    asked = Requirement(
+        id="x", criterion="x", clause="1", shown="x", evidence=["weight-inventory"],
+        max_age_days=1, verifier="independent",
+    )  # fmt: skip
+    piece = pieces(world)[0]
+    basis = Basis(plan=world.desk.rulebook.in_force(world.state).suite.safeguards, evidence={},
+                  at=world.now)  # fmt: skip
+    said = doubt_about(asked, frozenset(), Shown(piece, "outsider"), basis)
+    assert said is not None
+    assert "nobody is named as its owner" in said
+
+
+def test_a_newer_unfit_plan_does_not_hide_a_good_one(crossed: World) -> None:
+    verdict = verdict_of(crossed)
+    plan_measures(crossed, verdict, *all_replaced(crossed))
+    crossed.pass_time(seconds=1)
+    shown_measures(crossed, ["locked-away", "all-blocked"])
+    crossed.pass_time(seconds=1)
+    plan_measures(crossed, verdict, measure("m", "isolate_weights", ("weights-listed", "x")))
+    assert safeguarding.judge(crossed.desk, verdict)[1].holds
+
+
+def test_under_rsp_2_2_interim_measures_carry_a_run_past_the_pretraining_monitor(
+    tmp_path: Any,
+) -> None:
+    world = published_world(tmp_path, RSP_2_2, lambda plain: plain["governance"].update(
+        next_level=None))  # fmt: skip
+    verdict = assess_lines(world, 2, Outcome.VERIFY_SAFEGUARDS, cbrn_3=190)
+    from include.rsp.judgement import Asked, judge_required
+
+    rules = signing_off.rules_of(world.desk, verdict)
+    asked = Asked(verdict=verdict, ledger_index=world.state.length, at=world.now)
+    rows = unmet(judge_required(world.state, rules, asked)[0])
+    by_part: dict[str, list[tuple[str, str, str]]] = {"deployment": [], "security": []}
+    for standard, row in rows:
+        by_part[row.part].append((standard, row.requirement, row.surface))
+    kinds = {"deployment": "block_responses", "security": "isolate_weights"}
+    plan = [
+        measure(part, kinds[part]) | {"replaces": [
+            {"standard": standard, "requirement": name, "surface": surface}
+            for standard, name, surface in replaced
+        ]}
+        for part, replaced in by_part.items()
+    ]  # fmt: skip
+    plan_measures(world, verdict, *plan)
+    shown_measures(world, ["deployment", "security"])
+    assert safeguarding.judge(world.desk, verdict)[1].holds
+    permit = permitted(world)
+    assert permit.releases is not None
+    world.pass_time(seconds=1)
+    assert world.state.runs[RUN].held(Scope.TRAINING) == {}
+    assert verify_store(world.store).problems == []
