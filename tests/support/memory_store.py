@@ -52,6 +52,9 @@ class MemoryStore:
 
     def folders(self, prefix: str) -> list[str]:
         """The names one level below the prefix that have something below them."""
+        if "/" not in prefix:  # a bucket has two folders, or one if its keys lie in no other
+            names = [one.split("/") for one, held in self.buckets.items() if held]
+            return sorted({one[1] for one in names if one[0] == prefix and len(one) == 2})
         below = [key.removeprefix(f"{prefix}/") for key in self.list(prefix)]
         return sorted({key.split("/", 1)[0] for key in below if "/" in key})
 
