@@ -54,7 +54,7 @@ class LoopingWorld(World):
         stop = threading.Event()
 
         def loop() -> None:
-            while not stop.wait(0.01):
+            while not stop.wait(0.03):
                 self.notary.step()
 
         thread = threading.Thread(target=loop, daemon=True)

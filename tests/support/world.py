@@ -6,8 +6,10 @@ The evaluation jobs are replaced by finished ones whose files a test writes (`fi
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,6 +92,10 @@ class World:
             self.folders, offices, simulated=True, at=self.now, users=OFFICE_USERS
         )
         bootstrap.adopt(self.store, self.folders, self.policy, self.suite, at=self.now)
+        self._start(trust)
+
+    def _start(self, trust: r.TrustRoot | None = None) -> None:
+        """The notary and the desk, on what is stored."""
         self.start_notary(trust)
         self.desk = Desk(
             store=self.store,
@@ -102,6 +108,20 @@ class World:
         reader = SteppingReader(self.store)
         reader.notary = self.notary
         self.desk.reader = reader
+
+    def copied(self, root: Path) -> World:
+        """The same in another folder, with a notary that was started there; this one stays as it
+        is.
+        """
+        there = list(root.iterdir()) if root.exists() else []
+        assert not there, f"{root} has something in it already: {there}"
+        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        made = copy(self)
+        made.root, made.folders = root, bootstrap.KeyFolders(root / "keys")
+        made.store = DirectoryStore(root / "store", durable=False)
+        del made.desk
+        made._start()
+        return made
 
     def start_notary(self, trust: r.TrustRoot | None = None) -> None:
         """A fresh notary process, as after a kill: it knows only what is stored."""

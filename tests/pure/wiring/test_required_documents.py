@@ -17,7 +17,7 @@ from include.rsp.errors import Refused
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.vocabulary import CriterionOutcome
 from include.wiring import safeguarding, signing_off
-from tests.support.factories import POLICY_BYTES, changed
+from tests.support.begun import assessed
 from tests.support.people import packet_on, permit_on, sign_all
 from tests.support.world import RUN, World
 
@@ -37,11 +37,7 @@ def with_a_case(plain: dict[str, Any]) -> None:
 
 @pytest.fixture
 def crossed(tmp_path_factory: pytest.TempPathFactory) -> World:
-    world = World(tmp_path_factory.mktemp("world"), policy=changed(POLICY_BYTES, with_a_case))
-    world.gate()
-    world.assess(4, addition=190)
-    world.add_evidence()
-    return world
+    return assessed(tmp_path_factory.mktemp("world"), with_a_case)
 
 
 def file_case(world: World, *, leave_out: str = "", **changes: Any) -> None:
