@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Sized
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,6 +23,15 @@ from include.rsp.safeguards_report import report_markdown
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
+REPORT_WITHIN = timedelta(minutes=10)
+"""So soon after a judgement its report is written: the time to approve runs from the report."""
+PROBE_GRACE_SECONDS = 60
+"""So long beyond its limit a probe may have taken, on a machine that is busy."""
+LONGEST_TEXT = 4000
+MOST_PARTS = 100
+"""Of attachments, surfaces, gaps, steps, measures: what people are shown can be read by people."""
+MOST_REPLACED = 5000
+
 
 class SafeguardsCheck:
     """Admits evidence, exemptions, plans, judgements, reports and drills."""
@@ -39,7 +49,8 @@ class SafeguardsCheck:
         """It may be chained only if (1) it is not dated in the future; (2) whoever is said to have
         collected it signed it, if anybody did; (3) a probe is said to have collected it only if the
         suite plans that probe for just this; (4) what it replaces is evidence of the same signer,
-        about the same. What nobody signed is not replaced: newer evidence decides instead.
+        about the same. What nobody signed is not replaced: newer evidence decides instead;
+        (5) it is not just what its signer replaced; (6) it can be read.
         """
         piece = record.evidence
         if piece.collected_at > record.at + CLOCK_TOLERANCE:  # (1)
@@ -50,6 +61,10 @@ class SafeguardsCheck:
             self._check_planned(state, record)
         if piece.supersedes is not None:  # (4)
             _check_superseding(state, record, piece.supersedes)
+        replaced = {one.supersedes for one in state.evidence.values()} if record.envelope else ()
+        if any(piece == state.evidence.get(one or "") for one in replaced):  # (5)
+            raise Refused("taken_back", "Just this evidence was replaced. Collect it anew.")
+        _check_lengths("evidence", parts=[piece.attachments, piece.surfaces])  # (6)
 
     def _check_planned(self, state: LedgerState, record: r.Evidence) -> None:
         piece, probe = record.evidence, record.evidence.probe
@@ -65,6 +80,17 @@ class SafeguardsCheck:
             raise Refused(
                 "unplanned_probe",
                 f"The evidence says {said} by {piece.collector!r}; the suite plans {expected}.",
+            )
+        longest = planned.timeout_seconds + PROBE_GRACE_SECONDS
+        fits = piece.collected_at == probe.started_at and probe.seconds <= longest
+        if not fits or probe.started_at + timedelta(seconds=probe.seconds) > (
+            record.at + CLOCK_TOLERANCE
+        ):
+            raise Refused(
+                "unplanned_probe",
+                f"The probe began at {probe.started_at}, took {probe.seconds:g} s and is said to "
+                f"have seen it at {piece.collected_at} (expected that it saw it as it began, took "
+                f"{longest:g} s at most, and had ended by {record.at}).",
             )
 
     def check_exemption(self, state: LedgerState, record: r.Exempted) -> None:
@@ -96,7 +122,7 @@ class SafeguardsCheck:
             )
 
     def check_plan(self, state: LedgerState, record: r.InterimPlan) -> None:
-        """The policy knows interim measures, and the plan ends within its time."""
+        """The policy knows interim measures, the plan ends within its time and can be read."""
         verdict = state.expect(record.verdict.record, r.Verdict)
         rule = self.rulebook.of_assessment(state, verdict.assessment_id).policy.interim_measures
         if rule is None:
@@ -108,14 +134,25 @@ class SafeguardsCheck:
                 f"The plan ends {record.plan.until:%Y-%m-%d %H:%M} (expected after now, "
                 f"{latest:%Y-%m-%d %H:%M} at the latest; {rule.clause}).",
             )
+        plan = record.plan
+        texts = [plan.because, *(one.text for one in plan.measures)]
+        _check_lengths("plan", parts=[plan.measures], texts=texts)
+        _check_lengths("plan", parts=[one.replaces for one in plan.measures], most=MOST_REPLACED)
 
     def check_judgement(self, state: LedgerState, record: r.SafeguardsJudgement) -> None:
-        """It follows from all evidence that there is."""
+        """It follows from all evidence that there is, and is not dated before any of it."""
         verdict = state.expect(record.verdict.record, r.Verdict)
         rules = self.rulebook.of_assessment(state, verdict.assessment_id)
         known = [*state.evidence, *state.exemptions]
         if any(state.index_of[one] > record.ledger_index for one in known):
             raise Refused("stale_index", "Evidence was added since. Judge the safeguards again.")
+        newest = max((one.collected_at for one in state.evidence.values()), default=record.at)
+        if newest > record.at + CLOCK_TOLERANCE:
+            raise Refused(
+                "back_dated",
+                f"The judgement is dated {record.at:%Y-%m-%d %H:%M:%S}; evidence was collected at "
+                f"{newest:%Y-%m-%d %H:%M:%S}. Judge the safeguards again, as of now.",
+            )
         asked = Asked(
             verdict=record.verdict.record,
             ledger_index=record.ledger_index,
@@ -131,7 +168,9 @@ class SafeguardsCheck:
             raise Refused("not_derivable", "The judgement does not follow from the evidence.")
 
     def check_report(self, state: LedgerState, record: r.SafeguardsReport) -> None:
-        """Its text follows from the records."""
+        """Its text follows from the records; it is the only one on its judgement, is written
+        soon after it, and nothing was added since that speaks against what was judged.
+        """
         judgement = state.expect(record.judgement.record, r.SafeguardsJudgement)
         verdict = state.expect(judgement.verdict.record, r.Verdict)
         rules = self.rulebook.of_assessment(state, verdict.assessment_id)
@@ -139,9 +178,12 @@ class SafeguardsCheck:
         shown = (digest_bytes(text.encode()), digest_bytes(page_of(text)))
         if shown != (record.document.blob, record.page.blob):
             raise Refused("not_derivable", "The report's text does not follow from the records.")
+        _check_current(state, record, judgement)
 
     def check_drill(self, state: LedgerState, record: r.Drill) -> None:
-        """The suite plans it, and its steps lie in order between its start and now."""
+        """The suite plans it, its steps lie in order between its start and now, it can be read,
+        and says that people are SIMULATED if any of the trust root is.
+        """
         planned = {one.scenario: one.run for one in self._in_force(state).suite.safeguards.drills}
         if planned.get(record.scenario) != record.run:
             raise Refused(
@@ -154,6 +196,14 @@ class SafeguardsCheck:
             raise Refused(
                 "post_dated", "The steps of the drill are not in order, or in the future."
             )
+        texts = [one.name + one.note for one in record.steps]
+        _check_lengths(
+            "drill",
+            parts=[record.gaps, record.steps],
+            texts=[record.asked_by, *record.gaps, *texts],
+        )
+        if not record.simulated and any(one.simulated for one in keys_of(state.trust)):
+            raise Refused("not_simulated", "The drill's people are SIMULATED, and it is not.")
 
 
 def _check_superseding(state: LedgerState, record: r.Evidence, before: Digest) -> None:
@@ -182,6 +232,48 @@ def _check_superseding(state: LedgerState, record: r.Evidence, before: Digest) -
 
 def _keyid(record: r.Evidence) -> str | None:
     return record.envelope.signatures[0].get("keyid") if record.envelope else None
+
+
+def _check_current(
+    state: LedgerState, record: r.SafeguardsReport, judgement: r.SafeguardsJudgement
+) -> None:
+    about = record.judgement
+    if any(
+        isinstance(one, r.SafeguardsReport) and one.judgement == about
+        for one in state.records.values()
+    ):
+        raise Refused("already_counted", f"There is a report on {about.record} already.")
+    if record.at > judgement.at + REPORT_WITHIN:
+        raise Refused(
+            "report_too_old",
+            f"The judgement is of {judgement.at:%Y-%m-%d %H:%M:%S}, the report of "
+            f"{record.at:%Y-%m-%d %H:%M:%S}. Judge the safeguards again.",
+        )
+    standards = {one.standard for one in judgement.standards}
+    if any(
+        piece.standard in standards
+        and state.index_of[digest] > judgement.ledger_index
+        and (not piece.shows or piece.supersedes is not None)
+        for digest, piece in state.evidence.items()
+    ):
+        raise Refused("stale_index", "Evidence was added against it. Judge the safeguards again.")
+
+
+def _check_lengths(
+    what: str,
+    *,
+    parts: Sequence[Sized] = (),
+    texts: Sequence[str] = (),
+    most: int = MOST_PARTS,
+) -> None:
+    many = max(map(len, parts), default=0)
+    longest = max(map(len, texts), default=0)
+    if many > most or longest > LONGEST_TEXT:
+        raise Refused(
+            "too_long",
+            f"The {what} has {many} parts of a kind and a text of {longest} signs (expected "
+            f"{most} and {LONGEST_TEXT} at most). Attach what is longer as a file.",
+        )
 
 
 def _check_signed(state: LedgerState, envelope: r.Envelope, piece: SafeguardEvidence) -> None:
