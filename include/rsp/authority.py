@@ -139,10 +139,13 @@ def answer_request(
     check_newest(state, run, request, verdict)  # (1)
     check_seen(state, run, request)  # (2)
     check_holds(run, request)  # (3)
-    for given, permit in run.permits.items():  # (4)
-        same = permit.purpose is request.purpose and request.verdict in permit.basis
-        if same and not _held_since(state, request, given):
-            raise Refused("already_permitted", "This verdict has its permit; not given twice.")
+    given = [
+        key
+        for key, one in run.permits.items()
+        if one.purpose is request.purpose and request.verdict in one.basis
+    ]
+    if given and not _held_since(state, request, given[-1]):  # (4)
+        raise Refused("already_permitted", "This verdict has its permit; not given twice.")
     determined = _determined(state, request, verdict, rules, at)  # (5)
     evidence_until = shown_until(state, request, rules, determined, at=at)  # (6)
     receipts: tuple[Digest, ...] = ()
@@ -262,13 +265,5 @@ def _permit(state: LedgerState, grant: Grant, *, stamp: r.CodeStamp, at: datetim
         expires_at=grant.until,
         identification=people.identification if people else Identification.MACHINE,
         below_recommendation=people is not None and people.below,
-        simulated=_is_simulated(state),
+        simulated=state.simulated,
     )
-
-
-def _is_simulated(state: LedgerState) -> bool:
-    """Whether any officer of the trust root is simulated: then everything that follows is."""
-    if state.trust is None:
-        return True
-    keys, accounts = state.trust.keys, state.trust.accounts
-    return any(one.simulated for one in keys) or any(one.simulated for one in accounts)

@@ -76,6 +76,7 @@ class Judged:
         pieces: the evidence that decided a row.
         exemptions: the records behind what does not apply.
         reports: the records of the Safeguards Reports on it.
+        by_simulated: whether any person of the trust root is simulated.
     """
 
     digest: Digest
@@ -91,6 +92,7 @@ class Judged:
     exemptions: list[Digest]
     interim: r.InterimPlan | None
     reports: list[Digest]
+    by_simulated: bool
 
     @property
     def open(self) -> list[Row]:
@@ -99,8 +101,8 @@ class Judged:
 
     @property
     def simulated(self) -> bool:
-        """Whether any evidence that it rests on was made up."""
-        return any(one.piece.simulated for one in self.pieces.values())
+        """Whether any evidence that it rests on was made up, or any of the people."""
+        return self.by_simulated or any(one.piece.simulated for one in self.pieces.values())
 
     def only(self, standard: str) -> Judged:
         """The same, of one standard.
@@ -173,6 +175,7 @@ def judged_of(state: LedgerState, rules: Rules, digest: Digest) -> Judged:
         },
         exemptions=_exemptions(state, record, rows),
         interim=interim,
+        by_simulated=state.simulated,
         reports=[
             one
             for one, found in state.records.items()

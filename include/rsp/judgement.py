@@ -9,12 +9,11 @@ from types import MappingProxyType
 
 from include.rsp import records as r
 from include.rsp.canonical import Digest
-from include.rsp.errors import Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.interim import problems_with_plan
 from include.rsp.rules import Rules
 from include.rsp.safeguard_basis import Basis
-from include.rsp.safeguard_evidence import PROBE, Shown
+from include.rsp.safeguard_evidence import PROBE, SafeguardEvidence, Shown, is_planned
 from include.rsp.safeguards import (
     SATISFIED,
     StandardJudgement,
@@ -40,6 +39,7 @@ class Asked:
         interim: the plan of measures that is to stand in for what is not met.
         broken: by record digest, why the attachments of a piece of evidence do not read.
         closed_at: when the packet was closed that people signed; None: nothing was signed.
+        closed_index: of that packet in the ledger.
     """
 
     verdict: Digest
@@ -48,6 +48,7 @@ class Asked:
     interim: Digest | None = None
     broken: Mapping[Digest, str] = field(default_factory=dict)
     closed_at: datetime | None = None
+    closed_index: int | None = None
 
 
 def required_of(state: LedgerState, rules: Rules, verdict: Digest) -> tuple[list[str], list[str]]:
@@ -90,18 +91,31 @@ def judge_required(
 
 
 def _basis(state: LedgerState, rules: Rules, asked: Asked, checkpoint: Digest | None) -> Basis:
-    def there(digest: Digest) -> bool:
-        return state.index_of[digest] <= asked.ledger_index
+    """What had been chained by then: for a safeguard by the time that the packet was closed."""
+    plan, closed = rules.suite.safeguards, asked.closed_index
+
+    def there(digest: Digest, *, shows: bool) -> bool:
+        index = state.index_of[digest]
+        late = shows and closed is not None and index > closed
+        return index <= asked.ledger_index and not late
+
+    def shown(digest: Digest, piece: SafeguardEvidence) -> Shown:
+        by = verified_by(state, digest)
+        if piece.probe is not None and not is_planned(piece, plan.probes):
+            by = None  # another suite's probe: nobody adopted what it looks at
+        return Shown(piece, by, asked.broken.get(digest))
 
     return Basis(
-        plan=rules.suite.safeguards,
+        plan=plan,
         evidence={
-            digest: Shown(piece, verified_by(state, digest), asked.broken.get(digest))
+            digest: shown(digest, piece)
             for digest, piece in state.evidence.items()
-            if there(digest)
+            if there(digest, shows=piece.shows)
         },
         at=asked.at,
-        exemptions=[one.exemption for key, one in state.exemptions.items() if there(key)],
+        exemptions=[
+            one.exemption for key, one in state.exemptions.items() if there(key, shows=True)
+        ],
         checkpoint=checkpoint,
         closed_at=asked.closed_at,
     )
@@ -244,38 +258,6 @@ def suffices(verdict: r.Verdict, judgement: r.SafeguardsJudgement | None) -> boo
     if judgement is None:
         return continues
     return judgement.holds or (continues and not judgement.standards)
-
-
-def check_safeguards(
-    state: LedgerState, rules: Rules, signed: r.RecordRef | None, asked: Asked
-) -> datetime:
-    """The judgement that was signed for holds, and still does on all evidence there is now.
-
-    What was collected after the packet was closed cannot stand in for what people were shown.
-
-    Args:
-        signed: the judgement in the packet that people signed.
-        asked: about the verdict, as of now.
-
-    Returns:
-        When the first piece of that evidence expires, or the plan of interim measures ends.
-
-    Raises:
-        Refused: otherwise.
-    """
-    if signed is None:
-        raise Refused("no_safeguards", "The signed packet holds no judgement of the safeguards.")
-    shown = state.expect(signed.record, r.SafeguardsJudgement)
-    if not shown.holds or shown.verdict.record != asked.verdict:
-        raise Refused("safeguards_not_verified", "The required safeguards were not shown to hold.")
-    judged, holds = judge_required(state, rules, asked)
-    if not holds:
-        lost = [f"{name_of(standard, row)} {row.outcome}" for standard, row in unmet(judged)]
-        raise Refused("safeguards_stale", f"Since they were judged: {', '.join(lost)}.")
-    until = good_until(judged) or asked.at
-    if asked.interim is None:
-        return until
-    return min(until, state.expect(asked.interim, r.InterimPlan).plan.until)
 
 
 def good_until(judged: list[StandardJudgement]) -> datetime | None:

@@ -140,7 +140,9 @@ def _is_shown(
     """Whether a standard holds, in general or for this run: by the judgement behind its permit in
     force, which may rest on evidence about the checkpoint or on interim measures.
     """
-    if judge_in_general(state, rules, standard, at=at).holds:
+    newest_one = newest_checkpoint(run)
+    about = run.checkpoints[newest_one].digest if newest_one else None
+    if judge_in_general(state, rules, standard, at=at, checkpoint=about).holds:
         return True
     newest = run.newest_permit
     if newest is None or at > newest[1].expires_at or newest[0] in run.revoked:
@@ -180,7 +182,7 @@ def _spoken_against(state: LedgerState, permit: r.Permit, *, since: int) -> bool
     return any(
         state.index_of[digest] > since
         and piece.standard in standards
-        and (not piece.shows or piece.supersedes is not None)
+        and (not piece.shows or piece.supersedes is not None or piece.expires_at is not None)
         for digest, piece in state.evidence.items()
     )
 

@@ -10,7 +10,13 @@ from datetime import datetime
 from include.rsp.canonical import Digest
 from include.rsp.catalogue import Requirement
 from include.rsp.evidence_check import CLOCK_TOLERANCE
-from include.rsp.safeguard_evidence import Exemption, Known, Shown, counts_at
+from include.rsp.safeguard_evidence import (
+    Exemption,
+    Known,
+    SafeguardEvidence,
+    Shown,
+    counts_at,
+)
 from include.rsp.safeguard_plan import ORGANISATION, SafeguardPlan
 
 
@@ -38,7 +44,7 @@ class Basis:
     index: Mapping[tuple[str, str], list[tuple[Digest, Shown]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        replaced = {one.piece.supersedes for one in self.evidence.values() if not one.broken}
+        replaced = {one.piece.supersedes for one in self.evidence.values()}
         standing = {key: one for key, one in self.evidence.items() if key not in replaced}
         found: dict[tuple[str, str], list[tuple[Digest, Shown]]] = defaultdict(list)
         for digest, one in standing.items():
@@ -78,6 +84,29 @@ def surfaces_named(one: Shown) -> list[str]:
     return one.piece.surfaces or [ORGANISATION]
 
 
+def is_about(one: Shown, surface: str, known: frozenset[str]) -> bool:
+    """Whether a piece of evidence is about a surface of a requirement.
+
+    What speaks against it, and names none of its surfaces, is about all of them: a slip of the pen
+    does not make it go away.
+    """
+    named = surfaces_named(one)
+    return surface in named or (not one.piece.shows and not known & set(named))
+
+
+def deciding(usable: Mapping[Digest, SafeguardEvidence]) -> Digest:
+    """The piece that decides: the newest; what speaks against it as long as nothing newer speaks
+    for it by more than clocks may differ.
+    """
+    order = sorted(usable, key=lambda one: (usable[one].collected_at, not usable[one].shows, one))
+    newest = order[-1]
+    against = [one for one in order if not usable[one].shows]
+    if against and usable[newest].shows:
+        after = usable[newest].collected_at - usable[against[-1]].collected_at
+        return newest if after > 2 * CLOCK_TOLERANCE else against[-1]
+    return newest
+
+
 def nothing_here(requirement: Requirement, elsewhere: Sequence[tuple[Digest, Shown]]) -> str:
     """That there is no evidence for a surface, and for which others there is."""
     there = sorted({name for _, one in elsewhere for name in surfaces_named(one)})
@@ -102,7 +131,7 @@ def doubt_about(
     piece, at = one.piece, basis.at + CLOCK_TOLERANCE
     if one.broken is not None and piece.shows:
         return one.broken
-    if piece.type not in requirement.evidence:
+    if piece.shows and piece.type not in requirement.evidence:
         return f"evidence of the type {piece.type} (expected {' or '.join(requirement.evidence)})"
     if not counts_at(piece, at, basis.closed_at):
         bound = "what people signed" if piece.collected_at <= at else "now"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from include.rsp.canonical import Digest, Document, Identifier, Moment
 from include.rsp.results import BlobRef
+from include.rsp.safeguard_plan import PlannedProbe
 
 PROBE = "probe"
 """Before the id of the probe, where nobody but a machine collected something."""
@@ -87,6 +88,16 @@ class Exemption(Document):
         if self.until <= self.claimed_at:
             raise ValueError(f"until {self.until} is not after claimed_at {self.claimed_at}")
         return self
+
+
+def is_planned(piece: SafeguardEvidence, probes: Iterable[PlannedProbe]) -> bool:
+    """Whether a suite plans just the probe that is said to have seen something."""
+    said = piece.probe
+    return said is not None and any(
+        (one.id, one.probe, one.standard, one.requirement, one.type, one.surfaces)
+        == (said.id, said.probe, piece.standard, piece.criterion, piece.type, piece.surfaces)
+        for one in probes
+    )
 
 
 Known = Mapping[Digest, Shown]

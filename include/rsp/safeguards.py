@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -12,10 +13,11 @@ from include.rsp.catalogue import CatalogueStandard, Requirement, default_requir
 from include.rsp.policy_parts import Criterion, Standard
 from include.rsp.safeguard_basis import (
     Basis,
+    deciding,
     doubt_about,
     exempted,
+    is_about,
     nothing_here,
-    surfaces_named,
 )
 from include.rsp.safeguard_evidence import (
     SafeguardEvidence,
@@ -66,14 +68,31 @@ def judge_standard(
         said: the catalogue's requirements; None: the policy's own criteria, for the organisation.
     """
     required = _requirements(standard, said)
-    rows = [
-        _judge(standard.id, criterion, requirement, surface, problem, basis)
-        for criterion, requirement in required
-        for surface, problem in surfaces_of(requirement, basis.plan)
-    ]
+    rows = []
+    for criterion, requirement in required:
+        places = list(surfaces_of(requirement, basis.plan))
+        known = frozenset(surface for surface, _ in places)
+        for surface, problem in places:
+            where = Place(standard.id, surface, known, problem)
+            rows.append(_judge(criterion, requirement, where, basis))
     outcomes = {row.outcome for row in rows}
     holds = CriterionOutcome.MET in outcomes and outcomes <= set(SATISFIED)
     return StandardJudgement(standard=standard.id, level=standard.level, holds=holds, criteria=rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A surface on which a requirement is judged.
+
+    Args:
+        known: all surfaces of the requirement.
+        problem: why it cannot be shown there at all; None: it can.
+    """
+
+    standard: str
+    surface: str
+    known: frozenset[str]
+    problem: str | None
 
 
 def _requirements(
@@ -118,14 +137,12 @@ def surfaces_of(requirement: Requirement, plan: SafeguardPlan) -> Iterator[tuple
 
 
 def _judge(
-    standard: str,
-    criterion: Criterion,
-    requirement: Requirement,
-    surface: str,
-    problem: str | None,
-    basis: Basis,
+    criterion: Criterion, requirement: Requirement, where: Place, basis: Basis
 ) -> CriterionJudgement:
-    """The newest evidence that counts decides; a tie is decided against the requirement."""
+    """The newest evidence that counts decides; a tie, within what clocks may differ, is decided
+    against the requirement.
+    """
+    standard, surface = where.standard, where.surface
 
     def row(
         outcome: CriterionOutcome,
@@ -149,17 +166,17 @@ def _judge(
     exempt = exempted(standard, requirement.id, surface, basis)
     if exempt is not None:
         return row(CriterionOutcome.NOT_APPLICABLE, exempt.because, until=exempt.until)
-    if problem is not None:
-        return row(CriterionOutcome.MISSING, problem)
+    if where.problem is not None:
+        return row(CriterionOutcome.MISSING, where.problem)
     owners = basis.plan.owners_of(standard, requirement.id, surface)
     seen = basis.index.get((standard, requirement.id), [])
-    here = [(digest, one) for digest, one in seen if surface in surfaces_named(one)]
+    here = [(digest, one) for digest, one in seen if is_about(one, surface, where.known)]
     doubts = {digest: doubt_about(requirement, owners, one, basis) for digest, one in here}
     usable = {digest: one.piece for digest, one in here if doubts[digest] is None}
     if not usable:
         said = sorted({one for one in doubts.values() if one}) or [nothing_here(requirement, seen)]
         return row(CriterionOutcome.MISSING, "; ".join(said[:3]))
-    digest = max(usable, key=lambda one: (usable[one].collected_at, not usable[one].shows, one))
+    digest = deciding(usable)
     piece = usable[digest]
     if not piece.shows:
         return row(CriterionOutcome.NOT_MET, piece.statement, digest)

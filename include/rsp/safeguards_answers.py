@@ -22,7 +22,8 @@ def is_approved(state: LedgerState, policy: Policy, report: Digest) -> bool:
         for office, digest in answers_on(state, report, r.SafeguardsApproval).items()
     }
     approving = [office for office in policy.sign_off.roles if said.get(office) == "approve"]
-    enough = len(approving) >= policy.sign_off.needed and "reject" not in said.values()
+    rejected = standing_rejection(state, judged.verdict.record) is not None
+    enough = len(approving) >= policy.sign_off.needed and not rejected
     return enough and judged.holds and bool(judged.standards)
 
 
@@ -34,12 +35,9 @@ def rejected_since(state: LedgerState, verdict: Digest, *, since: int) -> str | 
     return None
 
 
-def check_not_rejected(state: LedgerState, verdict: Digest) -> None:
-    """Refuse what an officer rejected, who has neither approved a report nor accepted a packet on
-    the same verdict since.
-
-    Raises:
-        Refused: `safeguards_rejected`.
+def standing_rejection(state: LedgerState, verdict: Digest) -> tuple[str, str] | None:
+    """(office, reason) of an officer who rejected a report about a verdict, and has neither
+    approved one nor accepted a packet on the same verdict since; None: there is none.
     """
     newest: dict[str, tuple[int, str | None]] = {}
     for digest, one in _approvals(state, verdict).items():
@@ -51,13 +49,18 @@ def check_not_rejected(state: LedgerState, verdict: Digest) -> None:
         index = state.index_of[digest]
         if about == verdict and said.choice is Choice.ACCEPT and said.office in newest:
             newest[said.office] = max(newest[said.office], (index, None), key=lambda x: x[0])
-    for office, (_, rejection) in newest.items():
-        if rejection is not None:
-            raise Refused(
-                "safeguards_rejected",
-                f"The {office} rejected the safeguards: {rejection}. Have them approve a newer "
-                "report, or accept a newer packet.",
-            )
+    return next(((office, why) for office, (_, why) in newest.items() if why is not None), None)
+
+
+def check_not_rejected(state: LedgerState, verdict: Digest) -> None:
+    """Refuse what an officer rejected; raises Refused (`safeguards_rejected`)."""
+    rejection = standing_rejection(state, verdict)
+    if rejection is not None:
+        raise Refused(
+            "safeguards_rejected",
+            f"The {rejection[0]} rejected the safeguards: {rejection[1]}. Have them approve a "
+            "newer report, or accept a newer packet.",
+        )
 
 
 def _approvals(state: LedgerState, verdict: Digest) -> dict[Digest, r.SafeguardsApproval]:

@@ -15,6 +15,7 @@ from include.rsp.canonical import Digest, short
 from include.rsp.capability_report import FOLD
 from include.rsp.harmless import in_line
 from include.rsp.judgement import good_until, verified_by
+from include.rsp.report_tables import interim_section
 from include.rsp.rules import Rules
 from include.rsp.safeguards import SATISFIED, CriterionJudgement, StandardJudgement, unmet
 from include.rsp.state import LedgerState
@@ -40,7 +41,7 @@ def report_markdown(state: LedgerState, rules: Rules, judgement: Digest) -> str:
     ]
     rest = [
         *(_every_row(one) for one in judged.standards),
-        _interim(state, judged),
+        interim_section(state, judged),
         _evidence(state, judged),
         _exemptions(state, judged),
         _drills(state),
@@ -76,7 +77,7 @@ def _standards(standards: Sequence[StandardJudgement]) -> str:
         if not one.criteria:
             holds = "**NO: not written**"
         counts = " | ".join(str(n[outcome]) for outcome in _COLUMNS)
-        lines.append(f"| {one.standard} ({in_line(one.level)}) | {holds} | {counts} |")
+        lines.append(f"| {in_line(one.standard)} ({in_line(one.level)}) | {holds} | {counts} |")
     return "\n".join(lines)
 
 
@@ -97,8 +98,8 @@ def _not_met(standards: Sequence[StandardJudgement]) -> str:
     lines = ["## What does not hold", "", "| what | surface | outcome | why | owner |",
              "|---|---|---|---|---|"]  # fmt: skip
     lines += [
-        f"| {_what(row)} | {row.surface} | **{row.outcome}** | {_brief(row.because)} | "
-        f"{row.owner or 'nobody is named'} |"
+        f"| {_what(row)} | {in_line(row.surface)} | **{row.outcome}** | {_brief(row.because)} | "
+        f"{in_line(row.owner or 'nobody is named')} |"
         for _, row in shown
     ]
     if len(rows) > len(shown):
@@ -110,12 +111,13 @@ def _not_met(standards: Sequence[StandardJudgement]) -> str:
 
 def _what(row: CriterionJudgement) -> str:
     same = row.requirement == row.criterion
-    return row.requirement if same else f"{row.requirement} ({row.criterion})"
+    name = row.requirement if same else f"{row.requirement} ({row.criterion})"
+    return in_line(name)
 
 
-def _brief(text: str) -> str:
-    line = in_line(text)
-    return line if len(line) <= 160 else f"{line[:157]}..."
+def _brief(text: str, most: int = 160) -> str:
+    """One line; the whole is in the record that is named beside it."""
+    return in_line(text if len(text) <= most else f"{text[: most - 3]}...")
 
 
 def _expires(rules: Rules, judged: r.SafeguardsJudgement) -> str:
@@ -129,9 +131,9 @@ def _expires(rules: Rules, judged: r.SafeguardsJudgement) -> str:
         warn = timedelta(days=warn_days(rules, standard))
         soon = "**" if left <= warn else ""
         lines.append(
-            f"| {_what(row)} | {row.surface} | {until:%Y-%m-%d %H:%M} | "
+            f"| {_what(row)} | {in_line(row.surface)} | {until:%Y-%m-%d %H:%M} | "
             f"{soon}{left.total_seconds() / 86400:.1f} days{soon} | "
-            f"{row.owner or 'nobody is named'} |"
+            f"{in_line(row.owner or 'nobody is named')} |"
         )
     return "\n".join(lines)
 
@@ -166,43 +168,22 @@ def _lasting(judged: r.SafeguardsJudgement) -> list[tuple[datetime, str, Criteri
 
 
 def _every_row(standard: StandardJudgement) -> str:
-    head = f"## {standard.standard}: {'holds' if standard.holds else 'does NOT hold'}"
+    head = f"## {in_line(standard.standard)}: {'holds' if standard.holds else 'does NOT hold'}"
     if not standard.criteria:
         return f"{head}\n\nIts criteria are not written; nothing could show that it holds."
     lines = [head, "", "| what | surface | outcome | because | until | evidence | owner |",
              "|---|---|---|---|---|---|---|"]  # fmt: skip
     lines += [
-        f"| {_what(row)} ({in_line(row.clause)}) | {row.surface} | **{row.outcome}** | "
-        f"{in_line(row.because)} | {row.good_until:%Y-%m-%d %H:%M} | "
-        f"{short(row.evidence) if row.evidence else '-'} | {row.owner or '-'} |"
-        if row.good_until
-        else f"| {_what(row)} ({in_line(row.clause)}) | {row.surface} | **{row.outcome}** | "
-        f"{in_line(row.because)} | - | {short(row.evidence) if row.evidence else '-'} | "
-        f"{row.owner or '-'} |"
+        f"| {_what(row)} ({in_line(row.clause)}) | {in_line(row.surface)} | **{row.outcome}** | "
+        f"{_brief(row.because, 400)} | {_until(row)} | "
+        f"{short(row.evidence) if row.evidence else '-'} | {in_line(row.owner or '-')} |"
         for row in standard.criteria
     ]
     return "\n".join(lines)
 
 
-def _interim(state: LedgerState, judged: r.SafeguardsJudgement) -> str:
-    if judged.interim is None:
-        return ""
-    plan = state.expect(judged.interim.record, r.InterimPlan).plan
-    lines = [
-        "## Interim measures",
-        "",
-        f"Until {plan.until:%Y-%m-%d %H:%M}. Why they assure as much: {in_line(plan.because)}",
-        "",
-        "| measure | kind | stands in for |",
-        "|---|---|---|",
-    ]
-    lines += [
-        f"| {in_line(one.text)} | {one.kind} | "
-        + ", ".join(f"{each.requirement} on {each.surface}" for each in one.replaces)
-        + " |"
-        for one in plan.measures
-    ]
-    return "\n".join(lines)
+def _until(row: CriterionJudgement) -> str:
+    return f"{row.good_until:%Y-%m-%d %H:%M}" if row.good_until else "-"
 
 
 def _evidence(state: LedgerState, judged: r.SafeguardsJudgement) -> str:
@@ -217,7 +198,7 @@ def _evidence(state: LedgerState, judged: r.SafeguardsJudgement) -> str:
         behind = verified_by(state, digest) or "nobody signed"
         mark = ", SIMULATED" if piece.simulated else ""
         lines.append(
-            f"| {short(digest)} | {piece.type} | {'yes' if piece.shows else 'NO'} | "
+            f"| {short(digest)} | {in_line(piece.type)} | {'yes' if piece.shows else 'NO'} | "
             f"{piece.collected_at:%Y-%m-%d %H:%M:%S} | {in_line(piece.collector)}{mark} | "
             f"{in_line(behind)} | {len(piece.attachments)} |"
         )
@@ -234,20 +215,21 @@ def _exemptions(state: LedgerState, judged: r.SafeguardsJudgement) -> str:
     if not rows:
         return ""
     return "## Not applicable, as two people signed\n\n" + "\n".join(
-        f"- {standard}: {_what(row)} on {row.surface}: {in_line(row.because)}"
+        f"- {in_line(standard)}: {_what(row)} on {row.surface}: {_brief(row.because, 400)}"
         for standard, row in rows
     )
 
 
 def _drills(state: LedgerState) -> str:
-    newest = {one.scenario: one for one in state.drills.values()}
+    held = sorted(state.drills.values(), key=lambda one: one.started_at)
+    newest = {one.scenario: one for one in held}
     if not newest:
         return "## Drills\n\nNone was held."
     lines = ["## Drills", "", "| scenario | held | took | gaps |", "|---|---|---|---|"]
     for scenario, one in sorted(newest.items()):
         took = (one.steps[-1].at - one.started_at).total_seconds()
         mark = ", SIMULATED" if one.simulated else ""
-        gaps = in_line("; ".join(one.gaps)) or "none"
+        gaps = _brief("; ".join(one.gaps), 400) or "none"
         lines.append(
             f"| {scenario}{mark} | {one.started_at:%Y-%m-%d %H:%M} | {took:.1f} s | {gaps} |"
         )

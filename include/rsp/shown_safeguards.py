@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from include.rsp import records as r
 from include.rsp.determination import Determined
 from include.rsp.errors import Refused
-from include.rsp.judgement import Asked, check_safeguards, required_of
+from include.rsp.judgement import Asked, good_until, judge_required, required_of
 from include.rsp.request_check import check_next_level
 from include.rsp.rules import Rules
+from include.rsp.safeguards import name_of, unmet
 from include.rsp.safeguards_answers import check_not_rejected
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
@@ -55,10 +56,43 @@ def shown_until(
         interim=plan.record if plan else None,
         broken=judged.broken if judged else {},
         closed_at=state.get(request.packet.record).at if request.packet else None,
+        closed_index=state.index_of[request.packet.record] if request.packet else None,
     )
     check_not_rejected(state, request.verdict.record)
     until = check_safeguards(state, rules, signed, asked)
     return min([until, *_approved_until(state, rules, request, determined)])
+
+
+def check_safeguards(
+    state: LedgerState, rules: Rules, signed: r.RecordRef | None, asked: Asked
+) -> datetime:
+    """The judgement that was signed for holds, and still does on all evidence there is now.
+
+    What was collected after the packet was closed cannot stand in for what people were shown.
+
+    Args:
+        signed: the judgement in the packet that people signed.
+        asked: about the verdict, as of now.
+
+    Returns:
+        When the first piece of that evidence expires, or the plan of interim measures ends.
+
+    Raises:
+        Refused: otherwise.
+    """
+    if signed is None:
+        raise Refused("no_safeguards", "The signed packet holds no judgement of the safeguards.")
+    shown = state.expect(signed.record, r.SafeguardsJudgement)
+    if not shown.holds or shown.verdict.record != asked.verdict:
+        raise Refused("safeguards_not_verified", "The required safeguards were not shown to hold.")
+    judged, holds = judge_required(state, rules, asked)
+    if not holds:
+        lost = [f"{name_of(standard, row)} {row.outcome}" for standard, row in unmet(judged)]
+        raise Refused("safeguards_stale", f"Since they were judged: {', '.join(lost)}.")
+    until = good_until(judged) or asked.at
+    if asked.interim is None:
+        return until
+    return min(until, state.expect(asked.interim, r.InterimPlan).plan.until)
 
 
 def _approved_until(

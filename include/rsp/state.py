@@ -67,6 +67,14 @@ class LedgerState:
         return next(reversed(self.adoptions.items()), None)
 
     @property
+    def simulated(self) -> bool:
+        """Whether any person of the trust root is simulated: then everything that follows is."""
+        if self.trust is None:
+            return True
+        keys, accounts = self.trust.keys, self.trust.accounts
+        return any(one.simulated for one in keys) or any(one.simulated for one in accounts)
+
+    @property
     def length(self) -> int:
         """How many entries the ledger has; the next index."""
         return len(self.index_of)

@@ -207,7 +207,9 @@ def test_the_newest_evidence_decides_and_a_tie_goes_against_it() -> None:
     first = next(iter(known.values()))
     no = SafeguardEvidence.model_validate(first.piece.model_dump() | {"shows": False})
     assert not judged(rules, "toy-asl-3", known | {OTHER: Shown(no, None)}).holds
-    older = no.model_copy(update={"collected_at": START - SECOND})
+    within = no.model_copy(update={"collected_at": START - 10 * SECOND})  # as clocks may differ
+    assert not judged(rules, "toy-asl-3", known | {OTHER: Shown(within, None)}).holds
+    older = no.model_copy(update={"collected_at": START - 11 * SECOND})
     assert judged(rules, "toy-asl-3", known | {OTHER: Shown(older, None)}).holds
     disqualified = first.piece.model_copy(update={"collected_at": START + SECOND, "type": "other"})
     assert judged(

@@ -146,7 +146,7 @@ def test_evidence_against_it_holds_at_once_what_was_permitted(crossed: World) ->
     with refused("safeguards_not_verified"):
         permitted(crossed)
     assert crossed.state.runs[RUN].held(Scope.TRAINING)
-    crossed.pass_time(seconds=1)
+    crossed.pass_time(seconds=11)
     crossed.add_piece(against.model_copy(update={"shows": True, "collected_at": crossed.now}))
     crossed.pass_time(seconds=1)
     assert crossed.state.runs[RUN].held(Scope.TRAINING)  # people have to release it
