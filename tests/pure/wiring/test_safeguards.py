@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from include.adapters.evidence_store import add_evidence
-from include.adapters.store import blob_key, put_blob
+from include.adapters.store import blob_key, get_blob, put_blob
 from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.canonical import digest_of
+from include.rsp.capability_report import first_screen
 from include.rsp.errors import Refused
+from include.rsp.judgement import Asked, judge_required, required_of
 from include.rsp.reverification import reopened, verdicts_in_use
 from include.rsp.safeguard_evidence import ProbeRun, SafeguardEvidence
 from include.rsp.safeguards import unmet
@@ -100,32 +102,44 @@ def test_without_any_one_piece_the_assessment_pauses_and_says_what_and_where(
     assert permitted(crossed).releases is not None
 
 
-def test_without_any_one_piece_asl_3_is_not_verified(tmp_path: Any) -> None:
+def test_without_any_one_piece_asl_3_is_not_verified_and_the_assessment_pauses(
+    tmp_path: Any,
+) -> None:
     world = published_world(tmp_path, RSP_2_2)
     verdict = assess_lines(world, 2, Outcome.VERIFY_SAFEGUARDS, cbrn_3=190)
-    state, rules = world.state, world.desk.rulebook.in_force(world.state)
-    assert rules is not None
-    from include.rsp.judgement import Asked, judge_required, required_of
-    from tests.support.safeguards import shown
-
-    standards, _ = required_of(state, rules, verdict)
+    rules = signing_off.rules_of(world.desk, verdict)
+    standards, _ = required_of(world.state, rules, verdict)
     assert standards == ["asl-3-deployment", "asl-3-security"]
     for piece in pieces(world, standards=set(standards)):
         world.add_piece(piece)
-    state = world.state
+    _, whole = safeguarding.judge(world.desk, verdict)
+    assert whole.holds, safeguarding.shortfalls(whole)
+    assert safeguarding.people_may_go_on(world.desk, whole)
+    state, evidence = world.state, dict(world.state.evidence)
+    assert len(evidence) > 80
     asked = Asked(verdict=verdict, ledger_index=state.length, at=world.now)
-    found, holds = judge_required(state, rules, asked)
-    assert holds, unmet(found)
-    assert shown
-    whole = dict(state.evidence)
-    assert len(whole) > 80
-    for digest, piece in whole.items():
-        state.evidence = {key: one for key, one in whole.items() if key != digest}
+    for key, piece in evidence.items():
+        state.evidence = {one: each for one, each in evidence.items() if one != key}
         found, holds = judge_required(state, rules, asked)
-        assert not holds
         lost = {(row.requirement, row.surface) for _, row in unmet(found)}
         assert lost == {(piece.criterion, (piece.surfaces or ["organisation"])[0])}
-    state.evidence = whole
+        judged = whole.model_copy(update={"standards": found, "holds": holds})
+        assert not safeguarding.people_may_go_on(world.desk, judged)  # the task goes to `pause`
+    state.evidence = evidence
+
+
+def test_the_first_screen_of_a_report_on_asl_3_stays_one_screen(tmp_path: Any) -> None:
+    world = published_world(tmp_path, RSP_2_2)
+    verdict = assess_lines(world, 2, Outcome.VERIFY_SAFEGUARDS, cbrn_3=190)
+    report, judged = reported(world, verdict)
+    record = world.state.expect(report, r.SafeguardsReport)
+    first = first_screen(get_blob(world.store, record.document.blob).decode())
+    missing = len(unmet(judged.standards))
+    assert missing > 80
+    assert f"{missing} things are not shown" in first
+    assert f"And {missing - 12} more, below (" in first
+    assert "safeguards-team" in first
+    assert len(first.splitlines()) < 40
 
 
 def test_evidence_against_it_holds_at_once_what_was_permitted(crossed: World) -> None:
@@ -435,7 +449,6 @@ def test_a_plan_that_leaves_something_open_stands_in_for_nothing(
     crossed: World, change: Any, said: str
 ) -> None:
     from include.rsp.interim import problems_with_plan
-    from include.rsp.judgement import Asked, judge_required
 
     verdict = verdict_of(crossed)
     rows = change(all_replaced(crossed))
@@ -527,9 +540,6 @@ def test_a_drill_is_recorded_as_it_was_planned_and_in_order(crossed: World) -> N
 def test_the_report_says_first_what_holds_what_does_not_what_expires_and_who_owns_it(
     crossed: World,
 ) -> None:
-    from include.adapters.store import get_blob
-    from include.rsp.capability_report import first_screen
-
     for piece in pieces(crossed):
         if piece.surfaces != ["toy-api"]:
             crossed.add_piece(piece)
@@ -668,8 +678,6 @@ def test_under_rsp_2_2_interim_measures_carry_a_run_past_the_pretraining_monitor
     world = published_world(tmp_path, RSP_2_2, lambda plain: plain["governance"].update(
         next_level=None))  # fmt: skip
     verdict = assess_lines(world, 2, Outcome.VERIFY_SAFEGUARDS, cbrn_3=190)
-    from include.rsp.judgement import Asked, judge_required
-
     rules = signing_off.rules_of(world.desk, verdict)
     asked = Asked(verdict=verdict, ledger_index=world.state.length, at=world.now)
     rows = unmet(judge_required(world.state, rules, asked)[0])
