@@ -19,7 +19,8 @@ from include.rsp.canonical import digest_of
 from include.rsp.vocabulary import Scope
 from include.wiring import signing_off
 from include.wiring.signing_off import Answered
-from tests.support.factories import POLICY_BYTES, changed, with_deletion
+from tests.support.begun import assessed
+from tests.support.factories import changed, with_deletion
 from tests.support.people import (
     determine,
     newest_verdict,
@@ -32,20 +33,14 @@ from tests.support.people import (
 from tests.support.refusing import refused
 from tests.support.world import RUN, World
 
+BEGUN = datetime.now(UTC) - timedelta(minutes=5)
 Rsp = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A held run whose safeguards hold, by the real clock: the command line reads that one."""
-    made = World(
-        tmp_path, policy=changed(POLICY_BYTES, with_deletion),
-        now=datetime.now(UTC) - timedelta(minutes=5),
-    )  # fmt: skip
-    made.gate()
-    made.assess(4, addition=190)
-    made.add_evidence()
-    return made
+    return assessed(tmp_path, with_deletion, now=BEGUN)
 
 
 @pytest.fixture
