@@ -16,7 +16,6 @@ BENCH_baselines := null_baselines --write
 BENCH_safeguards := safeguards
 BENCH_probes := probes
 # Its limits are of six seconds: nothing else may want the processor meanwhile.
-ALONE := tests/live/test_killed_evaluations.py
 export GX_ANALYTICS_ENABLED := false
 export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,12 +40,11 @@ up: $(READY)  ## start Airflow, the notary and the toy trainer, and leave them r
 down: $(READY)  ## stop what `make up` started
 	@$(BIN)/python -m toylab.lab down --port $(PORT)
 
-test: $(READY)  ## all tests, also those with a real scheduler (about 14 minutes)
+test: $(READY)  ## all tests, also those with a real scheduler (about 20 minutes)
 	@failed=0; run() { $(BIN)/python -m pytest "$$@"; code=$$?; \
 	    [ $$code -ne 2 ] || exit 2; [ $$code -eq 0 ] || failed=1; }; \
 	  run -n 2 --maxschedchunk 4 tests/airflow; \
-	  run -n 2 --dist loadfile --no-loadscope-reorder tests/live --ignore=$(ALONE); \
-	  run $(ALONE); \
+	  run tests/live; \
 	  run -n auto --maxschedchunk 30 tests/properties tests/pure; exit $$failed
 
 quick: $(READY)  ## the pure tests without the slow ones (about a minute)
