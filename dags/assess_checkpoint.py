@@ -7,8 +7,9 @@ id. By hand: trigger it with run_id, checkpoint_id and a reason (officer's discr
 assessment_id of one that was raised.
 
 **Reads and writes:** the checkpoint, the policy and suite in force; plan, preflight, result_set,
-preliminary, validation and verdict records; the Capability Report, the packet, what people said of
-them, and the permit, the holds and the check of the stop that follow.
+preliminary, validation and verdict records; where safeguards are needed, what the probes saw
+(evidence), the judgement and the Safeguards Report; the Capability Report, the packet, what people
+said of them, and the permit, the holds and the check of the stop that follow.
 
 **Where a human acts:** review_transcripts, once for each run that the suite wants read;
 give_opinion_as_second_line, then sign_off_as_rso and sign_off_as_ceo (or the offices that the
@@ -32,6 +33,7 @@ from include.wiring.hold_operators import VerifyStop, WaitForAcknowledgement
 from include.wiring.operators import EvaluateOperator, ValidateOperator
 from include.wiring.people import determine
 from include.wiring.reviewers import review
+from include.wiring.safeguard_steps import JUDGED, verify
 
 
 @dag(
@@ -98,9 +100,7 @@ def assess_checkpoint() -> None:
     going = step(steps.go_on, branch=True, task_id=Outcome.CONTINUE.value)(
         assessment_id=key, otherwise=steps.WRITE_REPORT
     )
-    judged = step(steps.judge_safeguards, branch=True, task_id=Outcome.VERIFY_SAFEGUARDS.value)(
-        verdict=decided, otherwise=Outcome.PAUSE.value
-    )
+    probed, judged = verify(verdict=decided, otherwise=Outcome.PAUSE.value)
     hold = step(
         steps.pause,
         task_id=Outcome.PAUSE.value,
@@ -110,12 +110,12 @@ def assess_checkpoint() -> None:
     stopped = VerifyStop(task_id="verify_stop", hold=hold)
     report, _ = determine(
         verdict=decided,
-        judgement="{{ ti.xcom_pull(task_ids='verify_safeguards', key='judgement') or '' }}",
+        judgement=JUDGED,
         purpose=Scope.TRAINING.value,
         responses=True,
     )
 
-    verdict >> [going, judged, hold]
+    verdict >> [going, probed, hold]
     judged >> hold
     [going, judged, hold] >> report
     hold >> waited >> stopped

@@ -23,6 +23,7 @@ from include.rsp.vocabulary import Scope
 from include.wiring import steps
 from include.wiring.defaults import TASK_DEFAULTS, step
 from include.wiring.people import determine
+from include.wiring.safeguard_steps import JUDGED, verify
 
 
 @dag(
@@ -40,13 +41,11 @@ from include.wiring.people import determine
 def release_hold() -> None:
     """Judge the standard anew, hear the second line, let the officers sign, ask the notary."""
     found = step(steps.find_hold, multiple_outputs=True)()
-    judged = step(steps.judge_safeguards, branch=True, task_id="verify_safeguards")(
-        verdict=found["verdict"], otherwise=steps.HOLD_STANDS
-    )
+    _, judged = verify(verdict=found["verdict"], otherwise=steps.HOLD_STANDS)
     stands = step(steps.hold_stands)(verdict=found["verdict"])
     report, _ = determine(
         verdict=found["verdict"],
-        judgement="{{ ti.xcom_pull(task_ids='verify_safeguards', key='judgement') }}",
+        judgement=JUDGED,
         purpose=Scope.TRAINING.value,
         responses=False,
     )

@@ -1,11 +1,12 @@
-"""Looks after what people and trainers were given time for: stops, the ladder, reminders.
+"""Looks after what has its time: stops, the ladder, reminders, safeguards that lapse.
 
 **Question:** Is anything that the policy gave time for late?
 
 **Runs when:** every minute.
 
-**Reads and writes:** holds, acknowledgements, heartbeats and open packets; stop_check and
-notification records. Deviations and rungs of the ladder are the notary's.
+**Reads and writes:** holds, acknowledgements, heartbeats, open packets, and the evidence of
+safeguards that something rests on; stop_check, notification, safeguards_judgement and
+safeguards_report records. Deviations and rungs of the ladder are the notary's.
 
 **Where a human acts:** nowhere; it tells people, by the connections of docs/notices.md.
 
@@ -15,10 +16,11 @@ docs/runbooks/watch_deadlines.md.
 
 from __future__ import annotations
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, TriggerRule, dag, task
 
 from include.wiring import deadline_steps as steps
 from include.wiring.defaults import TASK_DEFAULTS
+from include.wiring.safeguard_steps import reopen_safeguards
 
 
 @dag(
@@ -30,11 +32,12 @@ from include.wiring.defaults import TASK_DEFAULTS
     tags=["redline", "oversight"],
 )
 def watch_deadlines() -> None:
-    """Three looks, one after the other."""
+    """Four looks, one after the other."""
     verified = task(steps.verify_stops)()
     escalated = task(steps.escalate_holds)()
     reminded = task(steps.remind_signers)()
-    verified >> escalated >> reminded
+    reopened = task(reopen_safeguards, trigger_rule=TriggerRule.ALL_DONE)()
+    verified >> escalated >> reminded >> reopened
 
 
 watch_deadlines()

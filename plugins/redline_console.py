@@ -112,7 +112,7 @@ def record(digest: str) -> HTMLResponse:
     )
     shown = (
         f"<p><a href='{PREFIX}/reports/{digest}'>Read it as its signers are shown it</a></p>"
-        if found.kind in ("capability_report", "packet")
+        if found.kind in ("capability_report", "packet", "safeguards_report")
         else "".join(
             f"<p>Quarantined: <a href='{PREFIX}/validations/{digest}/{run}'>what Great "
             f"Expectations found in {run}</a></p>"
@@ -129,11 +129,11 @@ def record(digest: str) -> HTMLResponse:
 
 @app.get("/reports/{digest}", response_class=HTMLResponse)
 def report(digest: str) -> HTMLResponse:
-    """A Capability Report or packet as the page that its signers are shown, from the store."""
-    from include.rsp.records import CapabilityReport, Packet
+    """A report or packet as the page that its signers are shown, from the store."""
+    from include.rsp.records import CapabilityReport, Packet, SafeguardsReport
 
     found = _state().records.get(digest)
-    if not isinstance(found, CapabilityReport | Packet):
+    if not isinstance(found, CapabilityReport | Packet | SafeguardsReport):
         raise HTTPException(404, f"No report or packet {digest} in the ledger.")
     return HTMLResponse(_stored(found.page.blob), headers=HEADERS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from pathlib import Path
@@ -14,6 +15,12 @@ from tests.support.world import World
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):  # the same cases on every run; without it each run draws new ones
     settings.load_profile("ci")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no later collection of garbage looks through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Writes the generated files; with --check only says which of them are out of date (exit 1).
 
-JSON Schemas for policies, overlays, suites, replay rules and proposals, the README's table of
-DAGs, and requirements.txt.
+JSON Schemas for policies, overlays, suites, catalogues, replay rules and proposals, the digests of
+catalogues in the policies that name them, the README's table of DAGs, and requirements.txt.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from include.adapters.catalogue_digests import with_digests
+from include.adapters.catalogue_files import CATALOGUES
 from include.adapters.policy_files import OVERLAYS, POLICIES, SUITES, schema_of
 from include.adapters.proposal_files import ProposalFile
 from include.adapters.published_files import RULES
 from include.rsp.canonical import Document
+from include.rsp.catalogue import Catalogue
 from include.rsp.overlay import Overlay
 from include.rsp.policy import Policy
 from include.rsp.published import PublishedRules
@@ -52,11 +55,12 @@ def generated() -> dict[Path, str]:
         POLICIES / "policy.schema.json": schema(Policy),
         OVERLAYS / "overlay.schema.json": schema(Overlay),
         SUITES / "suite.schema.json": schema(Suite),
+        CATALOGUES / "catalogue.schema.json": schema(Catalogue),
         RULES.with_name("rules.schema.json"): schema(PublishedRules),
         POLICIES / "proposal.schema.json": schema(ProposalFile),
         ROOT / "requirements.txt": pins,
         ROOT / "README.md": readme(),
-    }
+    } | {path: with_digests(path) for path in sorted(POLICIES.glob("*.yaml"))}
 
 
 def schema(model: type[Document]) -> str:

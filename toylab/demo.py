@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,19 +25,21 @@ from include.rsp.vocabulary import Outcome
 from toylab.cast import Cast
 from toylab.milestones import (
     RUN_ID,
+    has_drilled,
     has_evidence,
     is_determined,
     is_judged,
     is_permitted,
     is_released,
     is_verified,
+    is_verified_again,
     permits,
     run_of,
     verdict_on,
 )
 from toylab.narrator import Narrator
 from toylab.plot import plot_story
-from toylab.story import AT_HAND, SUPPLIED_LATER, trainer, write_evidence
+from toylab.story import AT_HAND, begin, switch_classifier, trainer, write_evidence
 from toylab.training import BASE_STEPS
 
 PATIENCE_SECONDS = 240.0
@@ -98,11 +100,26 @@ class Demo:
         )
         self.wait("that the run is seen to stand still", is_verified)
         self.wait("the officers' word on the pause", lambda state: is_determined(state, 2))
-        self.supply(SUPPLIED_LATER)
+        switch_classifier(self.layout, api=True)
+        self.narrator.say("lab      the classifier is switched on, on the api surface", "magenta")
         self.release()
-        state = self.wait("the permit that ends the hold", is_released)
+        self.wait("the permit that ends the hold", is_released)
         self.wait("the end of training", lambda _: self.trainer_says("finished"))
         self.measure()
+        return self.drill("jailbreak")
+
+    def drill(self, scenario: str) -> LedgerState:
+        """Somebody plays a readiness drill; the safeguards are verified after it."""
+        with self.handle.rest("engineer") as rest:
+            rest.trigger(
+                "verify_safeguards",
+                {"run_id": RUN_ID, "drill": scenario, "reason": "a readiness drill"},
+            )
+        self.narrator.say(f"engineer triggers verify_safeguards, drill {scenario}", "magenta")
+        self.wait("the record of the drill", lambda state: has_drilled(state, scenario))
+        state = self.wait("the safeguards verified again", is_verified_again)
+        gaps = [gap for one in state.drills.values() for gap in one.gaps]
+        self.demand(not gaps, f"the drill should have no gaps, and has {gaps}")
         return state
 
     def measure(self) -> None:
@@ -141,7 +158,7 @@ class Demo:
         """Whether the trainer has told of an event."""
         return any(one["event"] == event for one in self.narrator.events)
 
-    def supply(self, evidence: dict[str, tuple[str, str]]) -> None:
+    def supply(self, evidence: Mapping[str, tuple[str, str, str]]) -> None:
         """Add SIMULATED evidence for the toy standard."""
         write_evidence(self.layout, evidence)
         self.wait("the evidence", lambda state: has_evidence(state, evidence))
@@ -151,7 +168,7 @@ class Demo:
         with self.handle.rest("engineer") as rest:
             rest.trigger(
                 "release_hold",
-                {"run_id": RUN_ID, "reason": "the missing drill was done (SIMULATED)"},
+                {"run_id": RUN_ID, "reason": "the classifier is on again (SIMULATED)"},
             )
         self.narrator.say("engineer triggers release_hold", "magenta")
 
@@ -200,7 +217,7 @@ def main() -> int:
     )
     sound = False
     try:
-        handle = stack.start(layout, (), lambda line: narrator.say(line, "dim"))
+        handle = begin(layout, lambda line: narrator.say(line, "dim"))
         with trainer(layout, options.linger):
             demo = Demo(layout, handle, narrator, Cast(layout, handle))
             state = demo.tell()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from include.cli import stack
 from include.local_stack.layout import Layout
-from toylab.story import AT_HAND, launch_trainer, write_evidence
+from toylab.lab_suite import home_of
+from toylab.story import AT_HAND, begin, launch_trainer, write_evidence
 
 LINGER_SECONDS = 90.0
 
@@ -28,12 +29,13 @@ def main() -> int:
         return 0
     proposals = layout.checkpoints.parent / "proposals"
     proposals.mkdir(parents=True, exist_ok=True)
-    handle = stack.start(layout, (), print)
+    handle = begin(layout, print)
     write_evidence(layout, AT_HAND)
     start_trainer(layout)
     print(f"UI: {handle.base_url}   users and passwords: {layout.users_file}")
     print(f"store: {layout.store}   officers' keys: {layout.keys / 'officers'}")
     print(f"proposed policies: {proposals}")
+    print(f"surfaces of the toy model and their switches: {home_of(layout)}")
     print(f"trainer: {layout.home / 'trainer' / 'events.jsonl'}   stop all with: make down")
     return 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from include.rsp import records as r
 from include.rsp.run_state import RunState
 from include.rsp.state import LedgerState
@@ -42,7 +44,7 @@ def is_judged(state: LedgerState, *, holds: bool) -> bool:
     )
 
 
-def has_evidence(state: LedgerState, wanted: dict[str, tuple[str, str]]) -> bool:
+def has_evidence(state: LedgerState, wanted: Iterable[str]) -> bool:
     return set(wanted) <= {one.criterion for one in state.evidence.values()}
 
 
@@ -57,3 +59,14 @@ def is_determined(state: LedgerState, count: int) -> bool:
 
 def is_released(state: LedgerState) -> bool:
     return any(permit.releases is not None for permit in permits(state))
+
+
+def has_drilled(state: LedgerState, scenario: str) -> bool:
+    return any(one.scenario == scenario for one in state.drills.values())
+
+
+def is_verified_again(state: LedgerState) -> bool:
+    """The newest judgement came after the newest drill, and holds."""
+    drilled = max((state.index_of[one] for one in state.drills), default=-1)
+    newest = next(reversed(state.judgements.items()), None)
+    return newest is not None and newest[1].holds and state.index_of[newest[0]] > drilled

@@ -13,6 +13,7 @@ from rich.console import Console
 from include.adapters.ledger import LedgerReader
 from include.rsp import records as r
 from include.rsp.canonical import short
+from include.rsp.safeguards import SATISFIED
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Outcome, RedLineStatus
 from toylab.training import BASE_STEPS, FLOP_PER_STEP
@@ -114,7 +115,9 @@ def _validation(record: r.Validation) -> tuple[str, str]:
 def _evidence(record: r.Evidence) -> tuple[str, str]:
     piece = record.evidence
     label = "SIMULATED " if piece.simulated else ""
-    return f"{label}evidence for {piece.criterion}: {piece.statement}", "dim"
+    where = f" on {', '.join(piece.surfaces)}" if piece.surfaces else ""
+    said = f"{label}evidence for {piece.criterion}{where}: {piece.statement}"
+    return said, "dim" if piece.shows else "red"
 
 
 def _answer(record: r.Answer) -> tuple[str, str]:
@@ -193,8 +196,21 @@ def _judgement(record: r.SafeguardsJudgement) -> Iterator[tuple[str, str]]:
         verb = "holds" if standard.holds else "does NOT hold"
         yield f"redline  standard {standard.standard} {verb}", "green" if standard.holds else "red"
         for row in standard.criteria:
-            if row.outcome != "met":
-                yield f"         {row.criterion} ({row.clause}) {row.outcome}: {row.because}", "red"
+            if row.outcome not in SATISFIED:
+                yield (
+                    f"         {row.requirement} on {row.surface} ({row.clause}) {row.outcome}: "
+                    f"{row.because}",
+                    "red",
+                )
+
+
+def _drill(record: r.Drill) -> tuple[str, str]:
+    took = (record.steps[-1].at - record.started_at).total_seconds()
+    gaps = f"{len(record.gaps)} gaps" if record.gaps else "no gaps"
+    mark = ", SIMULATED" if record.simulated else ""
+    steps = ", ".join(f"{one.name} {one.seconds:.2f} s" for one in record.steps)
+    style = "yellow" if record.gaps else "green"
+    return f"DRILL    {record.scenario} in {took:.1f} s, {gaps}{mark}: {steps}", style
 
 
 _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
@@ -206,6 +222,8 @@ _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "validation": _validation,
     "evidence": _evidence,
     "hold": lambda one: (f"notary   HOLD on {one.run_id}: {one.reason}", "bold red"),
+    "safeguards_report": lambda _: ("redline  writes the Safeguards Report", ""),
+    "drill": _drill,
     "capability_report": lambda _: ("redline  writes the Capability Report", ""),
     "packet": lambda _: ("redline  closes the packet: report and second line's opinion", ""),
     "opinion": _answer,

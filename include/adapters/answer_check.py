@@ -22,6 +22,7 @@ PREDICATES: dict[str, Predicate] = {
     "deletion_answer": Predicate.DELETION_ANSWER,
     "revocation": Predicate.REVOCATION,
     "transcript_review": Predicate.TRANSCRIPT_REVIEW,
+    "safeguards_approval": Predicate.SAFEGUARDS_APPROVAL,
 }
 
 

@@ -26,6 +26,7 @@ KINDS: dict[str, type[r.AnyAnswer]] = {
     "deletion_answer": r.DeletionAnswer,
     "revocation": r.Revocation,
     "transcript_review": r.TranscriptReviewed,
+    "safeguards_approval": r.SafeguardsApproval,
 }
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from include.adapters.catalogue_files import Fetch, beside, store_catalogues
 from include.adapters.ledger import write_record
 from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.signing import KeyFile, public_entry
@@ -122,13 +123,18 @@ def adopt(
     suite: bytes,
     *,
     at: datetime,
+    catalogues: Fetch | None = None,
 ) -> Digest:
     """Write the first adoption of a policy and a suite, signed with the officers' keys at hand.
+
+    Args:
+        catalogues: where the policy's catalogues of safeguards are read; None: the library.
 
     Raises:
         InvalidDocument: either does not read, or they do not fit each other.
     """
     parsed = read_policy(policy, where="the policy")
+    store_catalogues(store, parsed, catalogues or beside())
     problems = problems_between(parsed, read_suite(suite, where="the suite"))
     if problems:
         raise InvalidDocument("Policy and suite do not fit: " + "; ".join(problems))

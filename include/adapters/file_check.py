@@ -9,12 +9,16 @@ from pydantic import ValidationError
 from include.adapters import signing
 from include.adapters.heartbeats import read_heartbeat
 from include.adapters.ledger import LEDGER, RECORDS, entry_key
+from include.adapters.rederivation import RuleBook
 from include.adapters.store import Store
 from include.rsp import records as r
 from include.rsp.attestation import Lease, Predicate
 from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.errors import InvalidDocument, RedlineError
+from include.rsp.judgement import judgement_behind
 from include.rsp.orders import deployment_summary, order_of
+from include.rsp.safeguards_answers import is_approved
+from include.rsp.safeguards_attestation import safeguards_summary
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
@@ -34,6 +38,7 @@ class Report:
     """What the check of a store found; sound only without problems."""
 
     state: LedgerState
+    rulebook: RuleBook
     problems: list[Problem] = field(default_factory=list)
     entries: list[Digest] = field(default_factory=list)
     unchained: list[str] = field(default_factory=list)
@@ -144,12 +149,39 @@ def _check_order(report: Report, key: str, envelope: r.Envelope) -> None:
 def _check_attestation(report: Report, key: str, envelope: r.Envelope) -> None:
     number = key.rsplit("/", 1)[-1].split("-", maxsplit=1)[0]
     permit = _at(report, int(number)) if is_number(number) else None
+    if isinstance(permit, r.SafeguardsJudgement):
+        _check_safeguards(report, key, envelope, permit)
+        return
     if not isinstance(permit, r.Permit):
         raise InvalidDocument(f"{key} names entry {number}, which is no permit of the ledger")
     keys = signing.keys_for(report.state.trust, KeyRole.PERMIT)
     said = deployment_summary(report.state, permit, digest_bytes(canonical_bytes(permit)))
     if signing.payload_of(envelope, keys) != said:
         raise InvalidDocument(f"{key} differs from the permit that it attests")
+
+
+def _check_safeguards(
+    report: Report, key: str, envelope: r.Envelope, judged: r.SafeguardsJudgement
+) -> None:
+    """It says what follows from the judgement, which people approved or let something go on by."""
+    state, digest = report.state, digest_bytes(canonical_bytes(judged))
+    verdict = state.expect(judged.verdict.record, r.Verdict)
+    rules = report.rulebook.of_assessment(state, verdict.assessment_id)
+    approved = any(
+        is_approved(state, rules.policy, one)
+        for one, each in state.records.items()
+        if isinstance(each, r.SafeguardsReport) and each.judgement.record == digest
+    )
+    permitted = any(
+        judgement_behind(state, one) == digest
+        for one in state.records.values()
+        if isinstance(one, r.Permit)
+    )
+    if not (approved or permitted):
+        raise InvalidDocument(f"{key} attests safeguards that nobody approved")
+    keys = signing.keys_for(state.trust, KeyRole.PERMIT)
+    if signing.payload_of(envelope, keys) != safeguards_summary(state, rules, digest):
+        raise InvalidDocument(f"{key} differs from the judgement that it attests")
 
 
 def _at(report: Report, index: int) -> r.Record | None:

@@ -20,6 +20,7 @@ from include.adapters.delivery_check import check_delivered
 from include.adapters.people_check import PeopleCheck
 from include.adapters.rerun_check import check_rerun
 from include.adapters.review_requests import check_request
+from include.adapters.safeguards_check import SafeguardsCheck
 from include.adapters.store import Store, get_blob
 from include.adapters.witness import Witness
 from include.rsp import records as r
@@ -30,7 +31,6 @@ from include.rsp.comparison import is_notable, screening
 from include.rsp.errors import InvalidDocument, Refused
 from include.rsp.evaluation_plan import first_runs, planned
 from include.rsp.evidence_check import CLOCK_TOLERANCE
-from include.rsp.judgement import judge_required
 from include.rsp.preliminary import screen
 from include.rsp.reading import blobs
 from include.rsp.results import Sample
@@ -47,7 +47,9 @@ PROMPT = (
     r.Validation,
     r.ReviewRequest,
     r.Verdict,
+    r.InterimPlan,
     r.SafeguardsJudgement,
+    r.SafeguardsReport,
     r.CapabilityReport,
     r.Packet,
     r.PermitRequest,
@@ -73,6 +75,7 @@ class Gatekeeper:
         self.store = store
         self.rulebook = rulebook
         self.people = PeopleCheck(store, rulebook, witness, live=live)
+        self.safeguards = SafeguardsCheck(store, rulebook, live=live)
 
     def check(self, state: LedgerState, digest: Digest, record: r.Record, *, now: datetime) -> None:
         """Refuse a record that must not count.
@@ -117,7 +120,11 @@ class Gatekeeper:
             r.ReviewRequest: self._check_review_request,
             r.TranscriptReviewed: self.people.check_answer,
             r.Verdict: self._check_verdict,
-            r.SafeguardsJudgement: self._check_judgement,
+            r.InterimPlan: self.safeguards.check_plan,
+            r.SafeguardsJudgement: self.safeguards.check_judgement,
+            r.SafeguardsReport: self.safeguards.check_report,
+            r.SafeguardsApproval: self.people.check_answer,
+            r.Drill: self.safeguards.check_drill,
             r.CapabilityReport: self.people.check_report,
             r.Packet: self.people.check_packet,
             r.Opinion: self.people.check_answer,
@@ -128,7 +135,8 @@ class Gatekeeper:
             r.Notification: self.people.check_notification,
             r.StopCheck: self.people.check_stop,
             r.Restatement: self._check_restatement,
-            r.Evidence: _check_plain,
+            r.Evidence: self.safeguards.check_evidence,
+            r.Exempted: self.safeguards.check_exemption,
             r.Incident: _check_plain,
             r.Refusal: _check_plain,
         }
@@ -241,19 +249,6 @@ class Gatekeeper:
                 f"from its evidence follows {decision.recommendation}. It does not count.",
             )
 
-    def _check_judgement(self, state: LedgerState, record: r.SafeguardsJudgement) -> None:
-        verdict = state.expect(record.verdict.record, r.Verdict)
-        rules = self.rulebook.of_assessment(state, verdict.assessment_id)
-        newer = [one for one in state.evidence if state.index_of[one] > record.ledger_index]
-        if newer:
-            raise Refused("stale_index", "Evidence was added since. Judge the safeguards again.")
-        derived = judge_required(
-            state, rules.policy, record.verdict.record, ledger_index=record.ledger_index,
-            at=record.at,
-        )  # fmt: skip
-        if derived != (record.standards, record.holds):
-            raise Refused("not_derivable", "The judgement does not follow from the evidence.")
-
     def _check_restatement(self, state: LedgerState, record: r.Restatement) -> None:
         restated = state.expect(record.result_set.record, r.ResultSet)
         told = rederivation.read_samples(self.store, record.samples)
@@ -272,14 +267,10 @@ def _what_counts(samples: Iterable[Sample]) -> Counter[tuple[object, ...]]:
     )
 
 
-def _check_plain(_: LedgerState, record: r.Evidence | r.Incident | r.Refusal) -> None:
+def _check_plain(_: LedgerState, record: r.Incident | r.Refusal) -> None:
     """What can be told from the record itself."""
     if isinstance(record, r.Incident):
         if record.known_at > record.at + CLOCK_TOLERANCE:
             raise Refused("post_dated", "The incident is said to be known in the future.")
-        return
-    if isinstance(record, r.Evidence):
-        if record.evidence.collected_at > record.at + CLOCK_TOLERANCE:
-            raise Refused("post_dated", "The evidence was collected in the future.")
     elif record.reply_to is not None or not record.subject.startswith(ANSWERED):
         raise Refused("notary_only", "Only the notary refuses records and requests.")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlparse
 
 from pydantic import Field
 
+from include.adapters.catalogue_files import Fetch, beside
 from include.adapters.policy_files import read_document
 from include.rsp.canonical import Document, Moment, digest_bytes
 from include.rsp.errors import InvalidDocument
+from include.rsp.policy_parts import CatalogueRef
 
 ENDING = ".proposal.yaml"
 
@@ -36,6 +38,7 @@ class ProposedFiles:
     file: ProposalFile
     policy: bytes
     suite: bytes
+    catalogues: Fetch = field(default_factory=beside)
 
 
 def waiting_proposals(folder: Path) -> list[str]:
@@ -67,7 +70,19 @@ def read_proposal(address: str) -> ProposedFiles:
         file=file,
         policy=read_address(_beside(address, file.policy)),
         suite=read_address(_beside(address, file.suite)),
+        catalogues=_beside_or_library(address),
     )
+
+
+def _beside_or_library(address: str) -> Fetch:
+    """Reads a catalogue that lies beside the proposal, else one of the library."""
+
+    def fetch(ref: CatalogueRef) -> bytes:
+        with contextlib.suppress(InvalidDocument):
+            return read_address(_beside(address, f"{ref.name}.yaml"))
+        return beside()(ref)
+
+    return fetch
 
 
 def _beside(address: str, named: str) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from include.adapters.catalogue_files import catalogues_of
 from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.review_requests import Reader, review_of
 from include.adapters.sample_table import read_table, to_samples
@@ -46,9 +47,11 @@ class RuleBook:
     def rules(self, policy: Digest, suite: Digest) -> Rules:
         """The rules in the two stored files; raises InvalidDocument when they do not read."""
         if (policy, suite) not in self._known:
+            law = read_policy(get_blob(self.store, policy), where=f"policy {policy}")
             self._known[policy, suite] = Rules(
-                policy=read_policy(get_blob(self.store, policy), where=f"policy {policy}"),
+                policy=law,
                 suite=read_suite(get_blob(self.store, suite), where=f"suite {suite}"),
+                catalogues=catalogues_of(law, lambda ref: get_blob(self.store, ref.sha256)),
             )
         return self._known[policy, suite]
 
@@ -56,6 +59,10 @@ class RuleBook:
         """The rules that an assessment started with."""
         occasion = state.occasion(assessment_id)
         return self.rules(occasion.policy, occasion.suite)
+
+    def of_verdict(self, state: LedgerState, verdict: Digest) -> Rules:
+        """The rules that a verdict was reached under."""
+        return self.of_assessment(state, state.expect(verdict, r.Verdict).assessment_id)
 
     def in_force(self, state: LedgerState) -> Rules | None:
         """The adopted rules, if any."""

@@ -7,6 +7,8 @@ ledger's tail together with every order and lease that names it (give `expect_he
 
 from __future__ import annotations
 
+from functools import partial
+
 from include.adapters import signing
 from include.adapters.file_check import Report, check_files
 from include.adapters.gatekeeper import Gatekeeper
@@ -34,7 +36,7 @@ def verify_store(
         expect_head: a head that somebody noted earlier; the ledger must contain it.
         trust_root: the root that the reader believes; without it the store's own is believed.
     """
-    report = Report(LedgerState())
+    report = Report(LedgerState(), RuleBook(store))
     _replay(store, report)
     if expect_head is not None and expect_head not in report.entries:
         report.add(LEDGER, f"the expected head {expect_head} is not in the ledger")
@@ -47,7 +49,7 @@ def verify_store(
 
 
 def _replay(store: Store, report: Report) -> None:
-    rulebook = RuleBook(store)
+    rulebook = report.rulebook
     gatekeeper = Gatekeeper(store, rulebook, live=False)
     while True:
         where = entry_key(report.state.length)
@@ -80,7 +82,7 @@ def _check_link(gatekeeper: Gatekeeper, rulebook: RuleBook, state: LedgerState, 
         case r.Permit() | r.Hold() | r.Deviation() | r.Escalation():
             if rules is None:
                 raise InvalidDocument(f"a {record.kind} without a policy in force")
-            _check_own(state, rules, record)
+            _check_own(rulebook, state, rules, record)
         case r.Refusal():
             pass  # a refusal grants nothing
         case _:
@@ -88,16 +90,21 @@ def _check_link(gatekeeper: Gatekeeper, rulebook: RuleBook, state: LedgerState, 
 
 
 def _check_own(
-    state: LedgerState, rules: Rules, record: r.Permit | r.Hold | r.Deviation | r.Escalation
+    rulebook: RuleBook,
+    state: LedgerState,
+    rules: Rules,
+    record: r.Permit | r.Hold | r.Deviation | r.Escalation,
 ) -> None:
     """What the notary wrote by itself follows from the state before."""
     at, stamp, policy = record.at, record.stamp, rules.policy
     match record:
         case r.Permit():
+            asked = record.reply_to.record
             give = genesis_permit if record.checkpoint is None else answer_request
-            follows = give(state, record.reply_to.record, rules, stamp=stamp, at=at) == record
+            follows = give(state, asked, rules, stamp=stamp, at=at) == record
         case r.Hold():
-            follows = record in holds_due(state, policy, stamp=stamp, at=at)
+            behind = partial(rulebook.of_verdict, state)
+            follows = record in holds_due(state, rules, behind, stamp=stamp, at=at)
         case r.Deviation():
             follows = record in deviations_due(state, stamp=stamp, at=at)
         case r.Escalation():

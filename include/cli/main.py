@@ -6,26 +6,33 @@ import json
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 
-from include.cli import adoption, decide, people, permit, replay, report, results, stack
+from include.cli import (
+    adoption,
+    decide,
+    evidence,
+    people,
+    permit,
+    replay,
+    report,
+    results,
+    safeguards,
+    stack,
+)
 from include.cli import policy as policy_commands
-from include.cli.opened import caller, ledger_of, record_named
+from include.cli.opened import ledger_of, record_named
 from include.rsp.errors import InvalidDocument, RedlineError
-
-if TYPE_CHECKING:
-    from include.rsp.rules import Rules
 
 app = typer.Typer(
     help="Runs a Responsible Scaling Policy: verdicts, holds, permits and the ledger behind them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-evidence_app = typer.Typer(help="Evidence for safeguards.", no_args_is_help=True)
-app.add_typer(evidence_app, name="evidence")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(report.app, name="report")
 app.command("decide")(decide.decide_command)
@@ -34,6 +41,7 @@ app.command("approve")(adoption.approve)
 policy_commands.app.command("propose")(adoption.propose)
 app.command("replay")(replay.replay)
 app.add_typer(permit.app, name="permit")
+app.add_typer(safeguards.app, name="safeguards")
 app.add_typer(results.app, name="results")
 app.command("packet")(people.packet)
 app.command("sign")(people.sign)
@@ -60,8 +68,9 @@ def init(
 ) -> None:
     """Make keys, trust root and the first adoption; officers on this machine are SIMULATED."""
     from include.adapters import bootstrap
+    from include.adapters.catalogue_files import read_rules
     from include.adapters.ledger import LEDGER
-    from include.adapters.policy_files import POLICIES, SUITES, bytes_of, read_together
+    from include.adapters.policy_files import POLICIES, SUITES, bytes_of
     from include.adapters.store import open_store
     from include.local_stack.credentials import OFFICE_USERS
     from include.rsp.adoption import offices_of
@@ -70,7 +79,7 @@ def init(
         policy_commands.path_of(POLICIES, policy),
         policy_commands.path_of(SUITES, suite),
     )
-    law, _ = read_together(*files)  # before anything is written
+    law = read_rules(*files).policy  # before anything is written
     if not store.startswith("s3://"):
         Path(store).mkdir(parents=True, exist_ok=True)
     opened = open_store(store)
@@ -142,68 +151,6 @@ def show(
     if not as_json:
         typer.echo(f"# {found}, entry {state.index_of[found]}")
     typer.echo(json.dumps(record.model_dump(mode="json"), indent=1))
-
-
-@evidence_app.command("add")
-def evidence_add(
-    standard: Annotated[str, typer.Option()],
-    criterion: Annotated[str, typer.Option()],
-    type: Annotated[str, typer.Option(help="the type that the criterion asks for")],
-    statement: Annotated[str, typer.Option(help="what it shows, in a sentence")],
-    attachment: Annotated[Path | None, typer.Option(help="a file to keep with it")] = None,
-    checkpoint: Annotated[
-        str | None, typer.Option(help="digest of the checkpoint it is about; documents need it")
-    ] = None,
-    shows: Annotated[bool, typer.Option("--shows/--refutes")] = True,
-    simulated: Annotated[bool, typer.Option(help="stamp it as SIMULATED")] = False,
-    store: StoreOption = str(STORE),
-) -> None:
-    """Add a dated piece of evidence for one criterion of a standard."""
-    from include.adapters.ledger import write_record
-    from include.adapters.rederivation import RuleBook
-    from include.adapters.stamp import code_stamp
-    from include.adapters.store import put_blob
-    from include.rsp.records import Evidence
-    from include.rsp.safeguards import SafeguardEvidence
-
-    now, collector = datetime.now(UTC), caller()
-    opened, state = ledger_of(store)
-    _check_criterion(RuleBook(opened).in_force(state), standard, criterion, type)
-    content = attachment.read_bytes() if attachment else None
-    piece = SafeguardEvidence(
-        standard=standard,
-        criterion=criterion,
-        type=type,
-        shows=shows,
-        statement=statement,
-        collected_at=now,
-        collector=collector,
-        checkpoint=checkpoint,
-        attachment=put_blob(opened, content, name=attachment.name)
-        if attachment and content is not None
-        else None,
-        simulated=simulated,
-    )
-    record = Evidence(
-        at=now, by=f"rsp evidence add ({collector})", stamp=code_stamp(), evidence=piece
-    )
-    typer.echo(write_record(opened, record))
-
-
-def _check_criterion(rules: Rules | None, standard: str, criterion: str, type: str) -> None:
-    """Refuse evidence for what the policy in force does not ask: it would show nothing."""
-    if rules is None:
-        raise InvalidDocument("No policy is in force: there is nothing to add evidence for.")
-    law = rules.policy
-    known = {one.id: one for one in law.standards}
-    known |= {one.id: law.document(one.id) for one in law.documents if one.sections}
-    asked = {(name, row.id, row.evidence) for name, one in known.items() for row in one.criteria}
-    if (standard, criterion, type) not in asked:
-        near = sorted(one for one in asked if one[0] == standard) or sorted(asked)
-        raise InvalidDocument(
-            f"{law.id} {law.version} asks for no evidence {type!r} for {standard!r}, {criterion!r} "
-            f"(expected standard, criterion and type of one of {near}). Nothing was written."
-        )
 
 
 def main() -> None:

@@ -31,14 +31,21 @@ def packet(
 ) -> None:
     """Print the text of a report, packet, policy review or transcript review: all that is shown."""
     from include.adapters.store import get_blob
-    from include.rsp.records import CapabilityReport, Packet, PolicyReview, ReviewRequest
+    from include.rsp.records import (
+        CapabilityReport,
+        Packet,
+        PolicyReview,
+        ReviewRequest,
+        SafeguardsReport,
+    )
 
     opened, state = ledger_of(store)
     found, record = record_named(state, digest)
-    if not isinstance(record, CapabilityReport | Packet | PolicyReview | ReviewRequest):
+    shown = CapabilityReport | Packet | PolicyReview | ReviewRequest | SafeguardsReport
+    if not isinstance(record, shown):
         raise InvalidDocument(
-            f"{digest} is a {record.kind} (expected a capability_report, packet, policy_review "
-            "or review_request)."
+            f"{digest} is a {record.kind} (expected a capability_report, safeguards_report, "
+            "packet, policy_review or review_request)."
         )
     if html is None:
         typer.echo(get_blob(opened, record.document.blob).decode())

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from include.adapters.catalogue_files import read_rules
 from include.adapters.evidence_files import EvidenceFile
 from include.adapters.policy_files import (
     OVERLAYS,
@@ -20,7 +21,6 @@ from include.adapters.policy_files import (
     read_overlay,
     read_policy,
     read_suite,
-    read_together,
     schema_of,
 )
 from include.adapters.proposal_files import ProposalFile
@@ -54,10 +54,9 @@ def refuse_changed(store: str, files: tuple[Path, Path]) -> None:
     from include.adapters.rederivation import RuleBook
     from include.adapters.store import open_store
     from include.rsp.canonical import digest_bytes
-    from include.rsp.rules import Rules
 
     opened = open_store(store)
-    rules = Rules(*read_together(*files))
+    rules = read_rules(*files)
     digests = (digest_bytes(bytes_of(files[0])), digest_bytes(bytes_of(files[1])))
     check_unchanged(RuleBook(opened), LedgerReader(opened).refresh(), rules, digests)
 
@@ -99,10 +98,10 @@ def _checked(policy: str, suite: str | None, store: str | None) -> tuple[Policy,
             raise InvalidDocument("--store needs --suite: both were adopted together.")
         return _policy(policy), None
     files = path_of(POLICIES, policy), path_of(SUITES, suite)
-    found, added = read_together(*files)
+    rules = read_rules(*files)
     if store is not None:
         refuse_changed(store, files)
-    return found, added
+    return rules.policy, rules.suite
 
 
 def power_of(evaluation: Evaluation) -> str:

@@ -59,12 +59,13 @@ def start(
     say: Callable[[str], None],
     *,
     auth: Auth = Auth.SIMPLE,
+    suite: str = "toylab",
 ) -> StackHandle:
     """Begin a ledger where there is none, then start what does not run."""
     from include.cli.main import init
     from include.local_stack.lifecycle import up as start_stack
 
-    init(store=str(layout.store), keys=layout.keys)
+    init(store=str(layout.store), keys=layout.keys, suite=suite)
     return start_stack(layout, programs=[notary_program(layout), *programs], auth=auth, say=say)
 
 

@@ -25,6 +25,7 @@ from include.rsp.leases import lease_for
 from include.rsp.orders import Order, deployment_summary, order_of
 from include.rsp.rules import Rules
 from include.rsp.run_state import RunState
+from include.rsp.safeguards_attestation import safeguards_summary
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole, Scope
 
@@ -59,6 +60,17 @@ def publish_order(
         summary = deployment_summary(state, record, digest)
         place = f"runs/{order.run_id}/attestations/{index:012d}-deployment.json"
         store.put_new(place, canonical_bytes(key.sign(summary)))
+
+
+def publish_attestation(
+    store: Store, key: KeyFile, state: LedgerState, rules: Rules, judgement: Digest
+) -> None:
+    """Put the attestation of verified safeguards where a deployment system finds it."""
+    summary = safeguards_summary(state, rules, judgement)
+    run_id = state.run_of_verdict(state.expect(judgement, r.SafeguardsJudgement).verdict.record)
+    index = state.index_of[judgement]
+    name = f"{index:012d}-safeguards-{judgement.removeprefix('sha256:')}.json"
+    store.put_new(f"runs/{run_id}/attestations/{name}", canonical_bytes(key.sign(summary)))
 
 
 def renew_lease(

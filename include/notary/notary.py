@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.adapters.answer_check import check_packet_again
+from include.adapters.evidence_store import check_intact
 from include.adapters.gatekeeper import Gatekeeper
 from include.adapters.ledger import (
     LEDGER,
@@ -34,9 +35,12 @@ from include.rsp.canonical import Digest, canonical_bytes, digest_bytes
 from include.rsp.deviations import deviations_due
 from include.rsp.errors import DomainError, InvalidDocument, Refused
 from include.rsp.evidence_check import CLOCK_TOLERANCE
+from include.rsp.judgement import judgement_behind
 from include.rsp.oversight import escalations_due, holds_due
 from include.rsp.reading import parse_record
 from include.rsp.rules import Rules
+from include.rsp.safeguards_answers import is_approved
+from include.rsp.state import LedgerState
 from include.rsp.vocabulary import KeyRole
 
 log = logging.getLogger("redline.notary")
@@ -155,7 +159,8 @@ class Notary:
 
     def _read_records(self, now: datetime) -> None:
         state = self.reader.state
-        for kind in r.WRITTEN_BY_WORK:
+        there = set(self.store.folders("records"))  # to look for kinds that nobody wrote costs time
+        for kind in [one for one in r.WRITTEN_BY_WORK if one in there]:
             for key in self.store.list(f"records/{kind}"):
                 if key in self._settled:
                     continue
@@ -218,14 +223,11 @@ class Notary:
         state, rules = self.reader.state, self._rules()
         if rules is None:
             return
-        while due := holds_due(state, rules.policy, stamp=code_stamp(), at=now):
+        while due := holds_due(state, rules, self._rules_behind, stamp=code_stamp(), at=now):
             self._append(due[0])  # what is due after it, is derived anew, as `rsp verify` does
         for digest, asked in list(state.unanswered.items()):
-            give = genesis_permit if isinstance(asked, r.TrainingRun) else answer_request
             try:
-                if isinstance(asked, r.PermitRequest) and asked.packet is not None:
-                    check_packet_again(state, asked.packet.record, self.witness)
-                self._append(give(state, digest, rules, stamp=code_stamp(), at=now))
+                self._append(self._permit(state, rules, digest, now))
             except DomainError as error:
                 self._refuse(digest, error, now=now, reply_to=digest, run_id=asked.run_id)
         for deviation in deviations_due(state, stamp=code_stamp(), at=now):
@@ -233,13 +235,48 @@ class Notary:
         for escalation in escalations_due(state, rules.policy, stamp=code_stamp(), at=now):
             self._append(escalation)
 
+    def _permit(self, state: LedgerState, rules: Rules, digest: Digest, now: datetime) -> r.Permit:
+        """The permit that is asked for; raises Refused when it must not be given."""
+        asked = state.unanswered[digest]
+        if isinstance(asked, r.TrainingRun):
+            return genesis_permit(state, digest, rules, stamp=code_stamp(), at=now)
+        if asked.packet is not None:
+            check_packet_again(state, asked.packet.record, self.witness)
+        check_intact(self.store, state, asked, self._rules_behind(asked.verdict.record))
+        return answer_request(state, digest, rules, stamp=code_stamp(), at=now)
+
     def _publish(self) -> None:
         state = self.reader.state
         for digest, index in list(state.index_of.items())[self._published :]:
             record = state.records[digest]
             if isinstance(record, r.Permit | r.Hold | r.Revocation):
                 mailbox.publish_order(self.store, self.keys, state, record, digest, index)
+            self._attest_safeguards(record)
         self._published = state.length
+
+    def _attest_safeguards(self, record: r.Record) -> None:
+        """People let something go on because safeguards hold, or approved the report on them."""
+        state = self.reader.state
+        judgement = None
+        if isinstance(record, r.Permit):
+            judgement = judgement_behind(state, record)
+        elif isinstance(record, r.SafeguardsApproval):
+            report = state.expect(record.about.record, r.SafeguardsReport)
+            policy = self._rules_of(report.judgement.record).policy
+            approved = is_approved(state, policy, record.about.record)
+            judgement = report.judgement.record if approved else None
+        if judgement is not None:
+            mailbox.publish_attestation(
+                self.store, self.keys[KeyRole.PERMIT], state, self._rules_of(judgement), judgement
+            )
+
+    def _rules_of(self, judgement: Digest) -> Rules:
+        state = self.reader.state
+        judged = state.expect(judgement, r.SafeguardsJudgement)
+        return self._rules_behind(judged.verdict.record)
+
+    def _rules_behind(self, verdict: Digest) -> Rules:
+        return self.rulebook.of_verdict(self.reader.state, verdict)
 
     def _renew_leases(self, now: datetime) -> None:
         rules = self._rules()

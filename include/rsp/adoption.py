@@ -15,6 +15,7 @@ from include.rsp.approvals import wanted
 from include.rsp.authority import ratios_of
 from include.rsp.backtest import PastDecision, Redecided, backtest, is_looser, redecide
 from include.rsp.canonical import Digest
+from include.rsp.catalogue_strictness import shown_loosenings
 from include.rsp.difference import differences
 from include.rsp.leases import usable_until
 from include.rsp.next_level import next_level_gaps
@@ -68,7 +69,7 @@ def review(
         supersedes=_name(now.policy),
         policy_changes=differences(now.policy, proposed.policy),
         suite_changes=differences(now.suite, proposed.suite),
-        looser=loosenings(now.policy, proposed.policy),
+        looser=[*loosenings(now.policy, proposed.policy), *shown_loosenings(now, proposed)],
         suite_looser=suite_loosenings(now.suite, proposed.suite),
         backtest=backtest(again),
         next_level=gaps,
@@ -132,6 +133,7 @@ def live_authority(
     """
     tighter = [
         *loosenings(proposed.policy, now.policy),
+        *shown_loosenings(proposed, now),
         *suite_loosenings(proposed.suite, now.suite),
     ]
     found: list[Disposition] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from include.rsp import records as r
+from include.rsp.canonical import Digest
 from include.rsp.errors import Refused
 from include.rsp.policy import Policy
 from include.rsp.responses import offered
@@ -16,6 +17,8 @@ def check_content(state: LedgerState, record: r.Answer, rules: Rules) -> None:
     """Refuse a choice, response or waiver that is not offered; raises Refused."""
     if isinstance(record, r.TranscriptReviewed):
         check_review(state, record, rules)
+    if isinstance(record, r.SafeguardsApproval) and record.choice == "approve":
+        _check_not_overtaken(state, record.about.record)
     if isinstance(record, r.Determination):
         _check_determination(state, record, rules)
     if isinstance(record, r.Receipt):
@@ -68,4 +71,26 @@ def _check_below(verdict: r.Verdict, policy: Policy) -> None:
             "below_not_allowed",
             f"{', '.join(f'{one.red_line} is {one.status}' for one in fixed)}: officers may not "
             f"determine less than the recommendation ({clause}).",
+        )
+
+
+def _check_not_overtaken(state: LedgerState, report: Digest) -> None:
+    """Refuse to approve a report after evidence was added that it does not know.
+
+    Raises:
+        Refused: `report_overtaken`.
+    """
+    judgement = state.expect(report, r.SafeguardsReport).judgement.record
+    judged = state.expect(judgement, r.SafeguardsJudgement)
+    standards = {one.standard for one in judged.standards}
+    newer = [
+        digest
+        for digest, piece in state.evidence.items()
+        if piece.standard in standards and state.index_of[digest] > judged.ledger_index
+    ]
+    if newer:
+        raise Refused(
+            "report_overtaken",
+            f"{len(newer)} pieces of evidence were added since it was judged. Verify the "
+            "safeguards again and approve the newer report.",
         )

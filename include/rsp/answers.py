@@ -26,6 +26,7 @@ ABOUT: dict[type[r.Answer], type[r.Record]] = {
     r.DeletionAnswer: r.Packet,
     r.Revocation: r.Permit,
     r.TranscriptReviewed: r.ReviewRequest,
+    r.SafeguardsApproval: r.SafeguardsReport,
 }
 STRICTNESS: dict[type[r.Answer], Sequence[str]] = {
     r.Opinion: (View.AGREE, View.NEED_MORE, View.DISAGREE),
@@ -34,6 +35,7 @@ STRICTNESS: dict[type[r.Answer], Sequence[str]] = {
     r.DeletionAnswer: ("keep", "delete"),
     r.Revocation: ("revoke",),
     r.TranscriptReviewed: tuple(Impression),
+    r.SafeguardsApproval: ("approve", "reject"),
 }
 """A second answer of the same office counts only if it stands further to the right."""
 
@@ -124,6 +126,8 @@ def verdict_of(state: LedgerState, answer: r.Answer) -> Digest | None:
             return about.verdict.record
         case r.Packet():
             return state.report_of(answer.about.record).verdict.record
+        case r.SafeguardsReport():
+            return state.expect(about.judgement.record, r.SafeguardsJudgement).verdict.record
         case r.Permit():
             return about.basis[0].record if about.checkpoint else None
         case _:
@@ -137,7 +141,7 @@ def _check_say(state: LedgerState, record: r.Answer, policy: Policy) -> None:
     match record:
         case r.Opinion():
             entitled, clause = [signing.second_line.office], signing.second_line.clause
-        case r.Determination():
+        case r.Determination() | r.SafeguardsApproval():
             entitled, clause = signing.roles, signing.clause
         case r.Revocation():
             entitled, clause = [*signing.roles, signing.second_line.office], signing.clause
@@ -204,7 +208,7 @@ def hours_for(record: r.Answer, policy: Policy) -> float | None:
     match record:
         case r.Opinion():
             return policy.sign_off.second_line.answer_within_hours
-        case r.Determination() | r.Receipt():
+        case r.Determination() | r.Receipt() | r.SafeguardsApproval():
             return policy.sign_off.answer_within_hours
         case _:
             return None
@@ -257,7 +261,7 @@ def _judging(state: LedgerState, about: Digest) -> list[r.Answer]:
         one
         for place in places
         for one in state.answers.get(place, {}).values()
-        if isinstance(one, r.Opinion | r.Determination)
+        if isinstance(one, r.Opinion | r.Determination | r.SafeguardsApproval)
     ]
 
 

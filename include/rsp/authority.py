@@ -15,18 +15,17 @@ from include.rsp.canonical import Digest
 from include.rsp.decision import Decision
 from include.rsp.determination import Determined, check_determined
 from include.rsp.errors import Refused
-from include.rsp.judgement import check_safeguards
 from include.rsp.notices import check_receipts, owed
 from include.rsp.request_check import (
     check_holds,
     check_newest,
-    check_next_level,
     check_packet,
     check_seen,
     run_of,
 )
 from include.rsp.resumption import check_resumable
 from include.rsp.rules import Rules
+from include.rsp.shown_safeguards import shown_until
 from include.rsp.standing import standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.suite import spacing_of
@@ -108,14 +107,20 @@ def held_runs_of(state: LedgerState, announced: r.TrainingRun) -> list[str]:
 
 
 def answer_request(
-    state: LedgerState, digest: Digest, rules: Rules, *, stamp: r.CodeStamp, at: datetime
+    state: LedgerState,
+    digest: Digest,
+    rules: Rules,
+    *,
+    stamp: r.CodeStamp,
+    at: datetime,
 ) -> r.Permit:
     """The permit that a request gets; it ends the hold that the request names.
 
     Given only if (1) the verdict is the newest of the run (deployment: on that checkpoint) and was
     reached under the policy and suite in force; (2) nothing that concerns the run was chained
     after the index that the asker had seen; (3) the request names the newest hold of that purpose
-    if any is in force; (4) the verdict has no permit of that purpose yet; (5) the officers
+    if any is in force; (4) the verdict has no permit of that purpose yet, or lost what it
+    rested on since then; (5) the officers
     determined so on a packet for this verdict, hold and purpose, or the policy lets a machine
     continue training and nothing about the checkpoint deviates; (6) its recommendation is
     `continue` and no standing rule demands a standard, or the officers went below it as the policy
@@ -134,11 +139,15 @@ def answer_request(
     check_newest(state, run, request, verdict)  # (1)
     check_seen(state, run, request)  # (2)
     check_holds(run, request)  # (3)
-    for permit in run.permits.values():  # (4)
-        if permit.purpose is request.purpose and request.verdict in permit.basis:
-            raise Refused("already_permitted", "This verdict has its permit; not given twice.")
+    given = [
+        key
+        for key, one in run.permits.items()
+        if one.purpose is request.purpose and request.verdict in one.basis
+    ]
+    if given and not _held_since(state, request, given[-1]):  # (4)
+        raise Refused("already_permitted", "This verdict has its permit; not given twice.")
     determined = _determined(state, request, verdict, rules, at)  # (5)
-    evidence_until = _shown(state, request, verdict, rules, determined, at)  # (6)
+    evidence_until = shown_until(state, request, rules, determined, at=at)  # (6)
     receipts: tuple[Digest, ...] = ()
     if determined is not None and request.packet is not None:
         receipts = check_receipts(state, rules.policy, request.packet.record, determined)  # (7)
@@ -164,6 +173,14 @@ def answer_request(
         determined=determined,
     )
     return _permit(state, grant, stamp=stamp, at=at)
+
+
+def _held_since(state: LedgerState, request: r.PermitRequest, permit: Digest) -> bool:
+    """Whether what the request wants to end was ordered because of that permit: the safeguards
+    that it rested on were taken away since.
+    """
+    held = request.hold
+    return held is not None and state.expect(held.record, r.Hold).reply_to.record == permit
 
 
 def may_machine_determine(state: LedgerState, verdict_digest: Digest, rules: Rules) -> bool:
@@ -198,29 +215,6 @@ def _determined(
             f"machine determine this: {verdict.decision.recommendation} for {request.purpose}.",
         )
     return None
-
-
-def _shown(
-    state: LedgerState,
-    request: r.PermitRequest,
-    verdict: r.Verdict,
-    rules: Rules,
-    determined: Determined | None,
-    at: datetime,
-) -> datetime | None:
-    """Until when the safeguards that this rests on are shown to hold; None: it rests on none."""
-    continues = verdict.decision.recommendation is Outcome.CONTINUE
-    below = determined is not None and determined.below
-    overruling = request.verdict.record if below else None
-    standing = standing_requirements(state, rules.policy, request.run_id, overruling=overruling)
-    if not standing and (continues or below):
-        return None
-    names = [one.standard for one in standing]
-    check_next_level(rules.policy, verdict.decision, names)
-    report = state.report_of(request.packet.record) if request.packet else None
-    return check_safeguards(
-        state, rules.policy, request.verdict, report.judgement if report else None, at=at
-    )
 
 
 def ratios_of(rules: Rules, decision: Decision) -> tuple[float, float]:
@@ -271,13 +265,5 @@ def _permit(state: LedgerState, grant: Grant, *, stamp: r.CodeStamp, at: datetim
         expires_at=grant.until,
         identification=people.identification if people else Identification.MACHINE,
         below_recommendation=people is not None and people.below,
-        simulated=_is_simulated(state),
+        simulated=state.simulated,
     )
-
-
-def _is_simulated(state: LedgerState) -> bool:
-    """Whether any officer of the trust root is simulated: then everything that follows is."""
-    if state.trust is None:
-        return True
-    keys, accounts = state.trust.keys, state.trust.accounts
-    return any(one.simulated for one in keys) or any(one.simulated for one in accounts)

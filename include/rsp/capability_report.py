@@ -20,6 +20,7 @@ from include.rsp.report_evidence import elicitation_section, transcripts_section
 from include.rsp.report_tables import (
     findings_section,
     forecast_section,
+    interim_section,
     red_lines_table,
     safeguards_section,
 )
@@ -76,6 +77,7 @@ def report_markdown(
     ]
     rest = [
         safeguards_section(judgement),
+        interim_section(state, judgement),
         findings_section(verdict),
         elicitation_section(state, rules, verdict),
         forecast_section(verdict),

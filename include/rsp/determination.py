@@ -30,6 +30,7 @@ class Determined:
     below: bool
     cap_ratio: float | None
     identification: Identification
+    offices: frozenset[str]
     not_applicable: frozenset[str]
 
 
@@ -92,6 +93,7 @@ def check_determined(
         below=next(iter(said.values())).choice is Choice.BELOW,
         cap_ratio=min(caps, default=None),
         identification=Identification.ATTESTED if attested else Identification.SIGNED,
+        offices=frozenset(said),
         not_applicable=frozenset.intersection(*waived),
     )
 

@@ -11,11 +11,13 @@ from include.rsp.vocabulary import Choice, Impression, View
 OPINION, DETERMINATION = "opinion", "determination"
 RECEIPT, DELETION = "receipt", "deletion_answer"
 REVIEW = "transcript_review"
+SAFEGUARDS = "safeguards_approval"
 TASKS = {
     OPINION: "give_opinion_as_second_line",  # whatever the policy calls that office
     DETERMINATION: "sign_off_as_{}",
     RECEIPT: "confirm_receipt_as_{}",
     DELETION: "answer_on_deletion_as_{}",
+    SAFEGUARDS: "approve_safeguards_as_{}",
     REVIEW: "review_transcripts",  # mapped: one question for each run that has to be read
 }
 WORDS: dict[str, dict[str, str]] = {
@@ -35,6 +37,7 @@ WORDS: dict[str, dict[str, str]] = {
         "rejected": "Reject",
     },
     DELETION: {"keep": "Keep the weights", "delete": "Delete the weights"},
+    SAFEGUARDS: {"approve": "Approve the safeguards", "reject": "Reject: they do not hold"},
     REVIEW: {
         Impression.NOTHING: "Nothing suspicious",
         Impression.CHEATING: "Cheating",
@@ -42,7 +45,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }
 SHOWN_DIGITS = 16
-ASKING = ("assess_checkpoint", "release_hold", "permit_deployment")
+ASKING = ("assess_checkpoint", "release_hold", "permit_deployment", "verify_safeguards")
 """The DAGs that ask people. An answer in any other was given to a question of somebody else's."""
 SECOND_LINE = "second-line"
 SIGNERS = ("rso", "ceo", "governance-function")

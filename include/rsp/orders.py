@@ -1,8 +1,7 @@
 """What the notary signs for others to obey or to admit by: orders, and the deployment attestation.
 
-The attestation is a SLSA Verification Summary (slsa.dev/spec/v1.0/verification_summary) in an
-in-toto statement whose subjects are the checkpoint's manifest and its files, so that a deployment
-system admits or refuses weights with standard tools.
+The attestation is a SLSA Verification Summary (include/rsp/verification_summary.py), so that a
+deployment system admits or refuses weights with standard tools.
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.rsp import records as r
-from include.rsp.attestation import Predicate, statement, statement_about
+from include.rsp.attestation import Predicate, statement
 from include.rsp.canonical import Digest, iso
 from include.rsp.errors import UnknownReference
 from include.rsp.state import LedgerState
+from include.rsp.verification_summary import Verified, summary_about
 from include.rsp.vocabulary import KeyRole
 
 Order = r.Permit | r.Hold | r.Revocation
-SUMMARY = "https://slsa.dev/verification_summary/v1"
 PERMITTED = "REDLINE_DEPLOYMENT_PERMITTED"
 
 
@@ -62,31 +61,17 @@ def deployment_summary(state: LedgerState, permit: r.Permit, digest: Digest) -> 
     ]
     if not found:
         raise UnknownReference(f"The permit {digest} is about no checkpoint of its run.")
-    made = found[0].manifest
-    subjects = [(found[0].location, found[0].digest)]
-    subjects += [(f"{found[0].location}/{one.path}", one.sha256) for one in made.files]
-    predicate = {
-        "verifier": {"id": "urn:redline:notary"},
-        "timeVerified": permit.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "resourceUri": f"urn:redline:checkpoint:{found[0].location}",
-        "policy": {"uri": "urn:redline:policy", "digest": {"sha256": _hex(permit.policy)}},
-        "inputAttestations": [
-            {"uri": "urn:redline:record", "digest": {"sha256": _hex(one.record)}}
-            for one in permit.basis
-        ],
-        "verificationResult": "PASSED",
-        "verifiedLevels": [PERMITTED],
-        "slsaVersion": "1.0",
-        "redline": {
+    verified = Verified(
+        at=permit.at,
+        policy=permit.policy,
+        inputs=[one.record for one in permit.basis],
+        levels=[PERMITTED],
+        redline={
             "permit": digest,
             "expires_at": iso(permit.expires_at),
             "identification": permit.identification.value,
             "below_recommendation": permit.below_recommendation,
             "simulated": permit.simulated,
         },
-    }
-    return statement_about(SUMMARY, subjects, predicate)
-
-
-def _hex(digest: Digest) -> str:
-    return digest.removeprefix("sha256:")
+    )
+    return summary_about(found[0], verified)

@@ -7,17 +7,24 @@ choose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.rsp import records as r
 from include.rsp.authority import NOTARY
 from include.rsp.canonical import Digest
+from include.rsp.judgement import (
+    judge_in_general,
+    judgement_behind,
+    no_longer_met,
+    rests_on_safeguards,
+)
 from include.rsp.policy import Policy
 from include.rsp.responses import chosen_for
+from include.rsp.rules import Rules
 from include.rsp.run_state import RunState
-from include.rsp.safeguards import judge_standard
+from include.rsp.safeguards_answers import rejected_since
 from include.rsp.standing import newest_checkpoint, standing_requirements
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import Choice, Outcome, Scope
@@ -33,8 +40,12 @@ class Cause:
     measures: tuple[str, ...] = ()
 
 
+RulesOf = Callable[[Digest], Rules]
+"""The rules that a verdict was reached under, by its digest."""
+
+
 def holds_due(
-    state: LedgerState, policy: Policy, *, stamp: r.CodeStamp, at: datetime
+    state: LedgerState, rules: Rules, rules_of: RulesOf, *, stamp: r.CodeStamp, at: datetime
 ) -> list[r.Hold]:
     """The holds that have to be ordered now; the first of them may make others needless.
 
@@ -42,13 +53,17 @@ def holds_due(
     names and in which it has none yet; (2) for every run that needs a standard by a standing rule
     while the evidence does not show that the standard holds, unless such a hold is in force;
     (3) for every determination that is stricter, unless what it is about is held or was permitted
-    anew since; (4) for every scope that a response which people chose orders something in.
+    anew since; (4) for every scope that a response which people chose orders something in;
+    (5) for every permit in force that rests on safeguards which evidence added since takes away,
+    or which an officer rejects.
     """
+    policy = rules.policy
     holds: list[r.Hold] = []
     for run_id, run in state.runs.items():
         causes = [
             *_verdicts_to_hold(state, policy, run_id),
-            *_standards_to_hold(state, policy, run_id, at),
+            *_standards_to_hold(state, rules, rules_of, run_id, at),
+            *_safeguards_to_hold(state, rules_of, run_id, at),
         ]
         for cause in _officers_hold(state, run_id):
             if cause.scope not in {one.scope for one in causes}:  # the first of them holds it
@@ -98,7 +113,7 @@ def _verdicts_to_hold(state: LedgerState, policy: Policy, run_id: str) -> Iterat
 
 
 def _standards_to_hold(
-    state: LedgerState, policy: Policy, run_id: str, at: datetime
+    state: LedgerState, rules: Rules, rules_of: RulesOf, run_id: str, at: datetime
 ) -> Iterator[Cause]:  # (2)
     run = state.runs[run_id]
     newest = newest_checkpoint(run)
@@ -108,8 +123,8 @@ def _standards_to_hold(
         return
     missing = [
         one
-        for one in standing_requirements(state, policy, run_id)
-        if not judge_standard(policy.standard(one.standard), state.evidence, at=at).holds
+        for one in standing_requirements(state, rules.policy, run_id)
+        if not _is_shown(state, rules, rules_of, run, one.standard, at)
     ]
     if missing:
         reason = "; ".join(
@@ -117,6 +132,59 @@ def _standards_to_hold(
             for one in missing
         )
         yield Cause(newest, Scope.TRAINING, reason)
+
+
+def _is_shown(
+    state: LedgerState, rules: Rules, rules_of: RulesOf, run: RunState, standard: str, at: datetime
+) -> bool:
+    """Whether a standard holds, in general or for this run: by the judgement behind its permit in
+    force, which may rest on evidence about the checkpoint or on interim measures.
+    """
+    newest_one = newest_checkpoint(run)
+    about = run.checkpoints[newest_one].digest if newest_one else None
+    if judge_in_general(state, rules, standard, at=at, checkpoint=about).holds:
+        return True
+    newest = run.newest_permit
+    if newest is None or at > newest[1].expires_at or newest[0] in run.revoked:
+        return False
+    behind = judgement_behind(state, newest[1])
+    if behind is None:
+        return False
+    judged = {one.standard for one in state.expect(behind, r.SafeguardsJudgement).standards}
+    its = rules_of(newest[1].basis[0].record)
+    return standard in judged and not no_longer_met(state, its, newest[1], at=at)
+
+
+def _safeguards_to_hold(
+    state: LedgerState, rules_of: RulesOf, run_id: str, at: datetime
+) -> Iterator[Cause]:  # (5)
+    """Evidence that expires needs no hold: the permit ends with it."""
+    run = state.runs[run_id]
+    ordered = _ordered(run)
+    for digest, permit in run.permits.items():
+        scope = permit.purpose
+        done = run.held(scope) or digest in run.revoked or (digest, scope) in ordered
+        if done or at > permit.expires_at or not rests_on_safeguards(state, permit):
+            continue
+        since = state.index_of[digest]
+        reason = rejected_since(state, permit.basis[0].record, since=since)
+        if reason is None and _spoken_against(state, permit, since=since):
+            lost = no_longer_met(state, rules_of(permit.basis[0].record), permit, at=at)
+            reason = f"the safeguards no longer hold: {lost}" if lost else None
+        if reason is not None:
+            yield Cause(digest, scope, reason)
+
+
+def _spoken_against(state: LedgerState, permit: r.Permit, *, since: int) -> bool:
+    """Whether evidence was chained since that could take away what a permit rests on."""
+    behind = state.expect(judgement_behind(state, permit) or "", r.SafeguardsJudgement)
+    standards = {one.standard for one in behind.standards}
+    return any(
+        state.index_of[digest] > since
+        and piece.standard in standards
+        and (not piece.shows or piece.supersedes is not None or piece.expires_at is not None)
+        for digest, piece in state.evidence.items()
+    )
 
 
 def _officers_hold(state: LedgerState, run_id: str) -> Iterator[Cause]:  # (3)

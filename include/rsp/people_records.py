@@ -150,7 +150,22 @@ class TranscriptReviewed(Answer):
         return {int(number): why for number, _, why in parted}
 
 
-AnyAnswer = Opinion | Determination | Receipt | DeletionAnswer | Revocation | TranscriptReviewed
+class SafeguardsApproval(Answer):
+    """An officer on a Safeguards Report (lifecycle steps 23 and 34)."""
+
+    kind: Literal["safeguards_approval"] = "safeguards_approval"
+    choice: Literal["approve", "reject"]
+
+
+AnyAnswer = (
+    Opinion
+    | Determination
+    | Receipt
+    | DeletionAnswer
+    | Revocation
+    | TranscriptReviewed
+    | SafeguardsApproval
+)
 
 
 class CapabilityReport(RecordBase):

@@ -20,6 +20,7 @@ from include.rsp.policy_parts import (
     ComputeTrigger,
     Criterion,
     Governance,
+    InterimRule,
     MachineDetermination,
     OutcomeRule,
     Preliminary,
@@ -52,6 +53,9 @@ class Policy(Duties):
     )
     outcomes: list[OutcomeRule]
     responses: list[Response] = Field(default_factory=list)
+    interim_measures: InterimRule | None = Field(
+        default=None, description="what may stand in for a standard for a time; null: nothing"
+    )
     machine_determination: MachineDetermination
     sign_off: SignOff
     hold: HoldRule
@@ -90,6 +94,11 @@ class Policy(Duties):
         for rung in self.hold.escalation:
             refuse_unknown("hold.escalation", rung.to, roles)
         refuse_unknown("governance", [*named.propose, *named.approve, *named.consult], roles)
+        if self.interim_measures:
+            people = [*self.interim_measures.approvers, *self.interim_measures.notify]
+            refuse_unknown("interim_measures", people, roles)
+            told = {to for one in self.notices if one.before_permit for to in one.to}
+            refuse_unknown("interim_measures.notify", list(self.interim_measures.notify), told)
         for response in self.responses:
             refuse_unknown(f"response {response.id!r}: people", response.people, roles)
         judged = [one.id for one in self.red_lines if one.decides and one.combine == "judgement"]
@@ -156,7 +165,9 @@ class Policy(Duties):
 
     def document(self, document_id: str) -> Standard:
         """A required document as a standard: each of its sections is a criterion to be filed."""
-        rule = {one.id: one for one in self.documents}[document_id]
+        rule = {one.id: one for one in self.documents}.get(document_id)
+        if rule is None:  # another policy asked for it: nothing here could show it
+            return self.standard(document_id)
         return Standard(
             id=rule.id,
             clause=rule.clause,

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.rsp.canonical import Document, Identifier
+from include.rsp.canonical import Digest, Document, Identifier
 from include.rsp.clause import (
     CENTURY_DAYS,
     CENTURY_SECONDS,
@@ -14,7 +14,7 @@ from include.rsp.clause import (
     NamedClause,
     refuse_doubles,
 )
-from include.rsp.vocabulary import Outcome, RedLineStatus
+from include.rsp.vocabulary import Measure, Outcome, RedLineStatus
 
 
 class RedLine(NamedClause):
@@ -63,17 +63,36 @@ class Criterion(NamedClause):
     )
 
 
+class CatalogueRef(Document):
+    """A catalogue of how a standard is shown to hold, named by the digest of its file."""
+
+    name: Identifier = Field(description="of its file in include/safeguards, without the ending")
+    sha256: Digest
+
+
 class Standard(NamedClause):
     """A safeguards standard. One without criteria is not yet written and can never hold."""
 
     level: str = Field(min_length=1, description="one of the policy's levels")
     text: str
+    catalogue: CatalogueRef | None = Field(
+        default=None, description="null: each criterion is shown once, by its own evidence"
+    )
     criteria: list[Criterion]
 
     @model_validator(mode="after")
     def _criteria_are_distinct(self) -> Self:
         refuse_doubles(f"standard {self.id!r}", [criterion.id for criterion in self.criteria])
         return self
+
+
+class InterimRule(Clause):
+    """That a policy lets measures of equal assurance stand in for a standard, and by whom."""
+
+    allowed: list[Measure] = Field(min_length=1)
+    approvers: list[Identifier] = Field(min_length=1)
+    notify: list[Identifier] = Field(description="who is told before anything goes on by it")
+    longest_days: float = Field(gt=0, le=CENTURY_DAYS, description="then a new plan is needed")
 
 
 class Spacing(Document):

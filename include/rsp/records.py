@@ -53,6 +53,7 @@ from include.rsp.people_records import (
     Receipt,
     ReviewRequest,
     Revocation,
+    SafeguardsApproval,
     TranscriptReviewed,
 )
 from include.rsp.record_parts import (
@@ -64,7 +65,15 @@ from include.rsp.record_parts import (
     RecordRef,
 )
 from include.rsp.results import BlobRef
-from include.rsp.safeguards import SafeguardEvidence, StandardJudgement
+from include.rsp.safeguard_records import (
+    Drill,
+    DrillStep,
+    Evidence,
+    Exempted,
+    InterimPlan,
+    SafeguardsJudgement,
+    SafeguardsReport,
+)
 
 
 class TrustRoot(RecordBase):
@@ -100,13 +109,6 @@ class Checkpoint(RecordBase):
         return [one.name for one in self.manifest.variants]
 
 
-class Evidence(RecordBase):
-    """Evidence for a safeguard."""
-
-    kind: Literal["evidence"] = "evidence"
-    evidence: SafeguardEvidence
-
-
 class Incident(RecordBase):
     """Something happened that calls for an assessment."""
 
@@ -131,16 +133,6 @@ class Restatement(RecordBase):
     reason: str = Field(min_length=1)
 
 
-class SafeguardsJudgement(RecordBase):
-    """Whether the standards that a verdict requires hold."""
-
-    kind: Literal["safeguards_judgement"] = "safeguards_judgement"
-    verdict: RecordRef
-    ledger_index: int = Field(ge=0, description="evidence up to this index was judged")
-    standards: list[StandardJudgement]
-    holds: bool
-
-
 class Refusal(RecordBase):
     """What was asked for was refused; `code` names the rule."""
 
@@ -156,7 +148,8 @@ class Refusal(RecordBase):
 Record = Annotated[
     TrustRoot | Adoption | TrainingRun | Checkpoint | Occasion | Plan | Preflight | Preliminary
     | ResultSet | Validation | ReviewRequest | TranscriptReviewed | Verdict | Evidence | Incident
-    | Restatement | SafeguardsJudgement
+    | Restatement | Exempted | InterimPlan | SafeguardsJudgement | SafeguardsReport
+    | SafeguardsApproval | Drill
     | CapabilityReport | Opinion | Packet | Determination | Receipt | DeletionAnswer | Revocation
     | Notification | PermitRequest | Permit | Hold | Acknowledgement | StopCheck | Escalation
     | Refusal | Deviation | Proposal | PolicyReview | Approval | PolicyPublication,
@@ -168,9 +161,11 @@ NOTARY_ONLY = frozenset(
 )
 WRITTEN_BY_WORK = (
     "proposal", "policy_review", "approval", "policy_publication", "adoption", "evidence",
+    "exemption", "drill",
     "checkpoint", "occasion", "plan", "preflight", "result_set", "preliminary", "validation",
     "review_request", "transcript_review",
-    "verdict", "incident", "restatement", "safeguards_judgement", "capability_report", "opinion",
+    "verdict", "incident", "restatement", "interim_plan", "safeguards_judgement",
+    "safeguards_report", "safeguards_approval", "capability_report", "opinion",
     "packet", "determination", "notification", "receipt", "deletion_answer", "revocation",
     "permit_request", "stop_check", "refusal",
 )  # in the order in which they can depend on each other
@@ -178,13 +173,12 @@ WRITTEN_BY_WORK = (
 
 __all__ = [
     "AccountEntry", "Acknowledgement", "Adoption", "AirflowAnswer", "Answer", "AnyAnswer",
-    "Approval", "BlobRef",
-    "CapabilityReport", "Checkpoint", "CodeStamp", "DeletionAnswer", "Delivery", "Determination",
-    "Deviation", "DeviationKind", "Envelope", "Escalation", "Evidence", "Hold", "Incident",
-    "KeyEntry", "Notification", "Occasion", "Opinion", "Packet", "Permit", "PermitRequest", "Plan",
+    "Approval", "BlobRef", "CapabilityReport", "Checkpoint", "CodeStamp", "DeletionAnswer",
+    "Delivery", "Determination", "Deviation", "DeviationKind", "Drill", "DrillStep", "Envelope",
+    "Escalation", "Evidence", "Exempted", "Hold", "Incident", "InterimPlan", "KeyEntry",
+    "Notification", "Occasion", "Opinion", "Packet", "Permit", "PermitRequest", "Plan",
     "PolicyPublication", "PolicyReview", "Preflight", "Preliminary", "Proposal", "Receipt",
     "Record", "RecordBase", "RecordRef", "Refusal", "Restatement", "ResultSet", "ReviewRequest",
-    "Revocation",
-    "SafeguardsJudgement", "StopCheck", "StopFinding", "TrainingRun", "TranscriptReviewed",
-    "TrustRoot", "Validation", "Verdict",
+    "Revocation", "SafeguardsApproval", "SafeguardsJudgement", "SafeguardsReport", "StopCheck",
+    "StopFinding", "TrainingRun", "TranscriptReviewed", "TrustRoot", "Validation", "Verdict",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from include.rsp.canonical import short
 from include.rsp.finding import EvaluationFinding
 from include.rsp.forecast import Forecast
 from include.rsp.harmless import in_line
+from include.rsp.state import LedgerState
 
 
 def red_lines_table(verdict: r.Verdict) -> str:
@@ -26,18 +27,42 @@ def safeguards_section(judgement: r.SafeguardsJudgement | None) -> str:
         return "## Safeguards\n\nSafeguards were not judged: no red line demands any."
     if not judgement.standards:
         return "## Safeguards\n\nNone are required."
-    lines = [f"## Safeguards {'hold' if judgement.holds else 'do NOT hold'}"]
+    said = "do NOT hold" if judgement.interim or not judgement.holds else "hold"
+    lines = [f"## Safeguards {said}"]
     for standard in judgement.standards:
         lines += [
             "",
-            f"| {standard.standard} | outcome | because | evidence |",
-            "|---|---|---|---|",
+            f"| {standard.standard} | surface | outcome | because | evidence |",
+            "|---|---|---|---|---|",
         ]
         lines += [
-            f"| {row.criterion} ({in_line(row.clause)}) | **{row.outcome}** | "
+            f"| {in_line(row.requirement)} ({in_line(row.clause)}) | {in_line(row.surface)} | "
+            f"**{row.outcome}** | "
             f"{in_line(row.because)} | {short(row.evidence) if row.evidence else '-'} |"
             for row in standard.criteria
         ]
+    return "\n".join(lines)
+
+
+def interim_section(state: LedgerState, judged: r.SafeguardsJudgement | None) -> str:
+    """The measures that stand in for what does not hold, and why they assure as much."""
+    if judged is None or judged.interim is None:
+        return ""
+    plan = state.expect(judged.interim.record, r.InterimPlan).plan
+    lines = [
+        "## Interim measures stand in",
+        "",
+        f"Until {plan.until:%Y-%m-%d %H:%M}. Why they assure as much: {in_line(plan.because)}",
+        "",
+        "| measure | kind | stands in for |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {in_line(one.text)} | {one.kind} | "
+        + in_line(", ".join(f"{each.requirement} on {each.surface}" for each in one.replaces))
+        + " |"
+        for one in plan.measures
+    ]
     return "\n".join(lines)
 
 

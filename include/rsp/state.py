@@ -14,7 +14,7 @@ from include.rsp import records as r
 from include.rsp.canonical import Digest
 from include.rsp.errors import UnknownReference
 from include.rsp.run_state import RunState
-from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.safeguard_evidence import SafeguardEvidence
 
 T = TypeVar("T", bound=r.Record)
 
@@ -47,6 +47,9 @@ class LedgerState:
     runs: dict[str, RunState] = field(default_factory=dict)
     assessments: dict[str, AssessmentState] = field(default_factory=dict)
     evidence: dict[Digest, SafeguardEvidence] = field(default_factory=dict)
+    exemptions: dict[Digest, r.Exempted] = field(default_factory=dict)
+    judgements: dict[Digest, r.SafeguardsJudgement] = field(default_factory=dict)
+    drills: dict[Digest, r.Drill] = field(default_factory=dict)
     incidents: dict[Digest, r.Incident] = field(default_factory=dict)
     restatements: dict[Digest, r.Restatement] = field(default_factory=dict)
     approvals: dict[Digest, r.Approval] = field(default_factory=dict)
@@ -62,6 +65,14 @@ class LedgerState:
     def adoption(self) -> tuple[Digest, r.Adoption] | None:
         """The adoption in force: the newest."""
         return next(reversed(self.adoptions.items()), None)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any person of the trust root is simulated: then everything that follows is."""
+        if self.trust is None:
+            return True
+        keys, accounts = self.trust.keys, self.trust.accounts
+        return any(one.simulated for one in keys) or any(one.simulated for one in accounts)
 
     @property
     def length(self) -> int:
@@ -118,6 +129,7 @@ class LedgerState:
         self.records[digest] = record
         self.head, self.last_at = entry, at
         self._count_in_general(digest, record)
+        self._count_of_safeguards(digest, record)
         self._count_of_people(digest, record)
         self._count_in_adoptions(digest, record)
         self._count_in_run(digest, record)
@@ -127,8 +139,6 @@ class LedgerState:
         match record:
             case r.TrustRoot():
                 self.trust = record
-            case r.Evidence():
-                self.evidence[digest] = record.evidence
             case r.Incident():
                 self.incidents[digest] = record
             case r.Restatement():
@@ -141,6 +151,17 @@ class LedgerState:
         if isinstance(record, r.Permit | r.Hold | r.Refusal) and record.reply_to:
             self.replies.setdefault(record.reply_to.record, digest)
             self.unanswered.pop(record.reply_to.record, None)
+
+    def _count_of_safeguards(self, digest: Digest, record: r.Record) -> None:
+        match record:
+            case r.Evidence():
+                self.evidence[digest] = record.evidence
+            case r.Exempted():
+                self.exemptions[digest] = record
+            case r.SafeguardsJudgement():
+                self.judgements[digest] = record
+            case r.Drill():
+                self.drills[digest] = record
 
     def _count_of_people(self, digest: Digest, record: r.Record) -> None:
         match record:

@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from include.rsp.duty_strictness import duty_loosenings
 from include.rsp.people_strictness import people_loosenings
 from include.rsp.policy import Policy
-from include.rsp.policy_parts import ComputeTrigger, Criterion, RedLine, Spacing, Standard
+from include.rsp.policy_parts import (
+    CatalogueRef,
+    ComputeTrigger,
+    Criterion,
+    InterimRule,
+    RedLine,
+    Spacing,
+    Standard,
+)
 from include.rsp.suite import SPACING_NAMES, SpacingName
 from include.rsp.vocabulary import OUTCOME_BY_RESTRICTIVENESS, RedLineStatus
 
@@ -25,6 +33,7 @@ def loosenings(before: Policy, after: Policy) -> list[str]:
     return [
         *_lines(before, after),
         *_standards(before, after),
+        *_interim(before.interim_measures, after.interim_measures),
         *_spacings(before, after),
         *_rules(before, after),
         *people_loosenings(before, after),
@@ -88,6 +97,35 @@ def _standard(old: Standard, new: Standard) -> Iterator[str]:
         yield from _criterion(f"{where}, {row.id}", row, criteria.get(row.id))
     if (old.level, old.text) != (new.level, new.text):
         yield f"{where} is worded anew: people must compare the texts"
+    yield from _catalogue(where, old.catalogue, new.catalogue)
+
+
+def _catalogue(where: str, old: CatalogueRef | None, new: CatalogueRef | None) -> Iterator[str]:
+    """By digest: what changed inside is for `catalogue_strictness`, which reads both."""
+    if old is not None and new is None:
+        yield f"{where}: the catalogue {old.name} is gone: people must compare"
+    elif old is None and new is not None:
+        yield f"{where} is now shown by the catalogue {new.name}: people must compare"
+    elif old is not None and new is not None and old.sha256 != new.sha256:
+        yield f"{where}: the catalogue {old.name} → {new.name} is another one: people must compare"
+
+
+def _interim(old: InterimRule | None, new: InterimRule | None) -> Iterator[str]:
+    """What may stand in for a standard, and on whose word."""
+    if new is None:
+        return
+    if old is None:
+        yield "interim measures may now stand in for a standard"
+        return
+    for field in ("approvers", "notify"):
+        gone = sorted(set(getattr(old, field)) - set(getattr(new, field)))
+        if gone:
+            yield f"interim_measures.{field} no longer has {', '.join(gone)}"
+    grown = sorted(one.value for one in set(new.allowed) - set(old.allowed))
+    if grown:
+        yield f"interim_measures.allowed now has {', '.join(grown)}"
+    if new.longest_days > old.longest_days:
+        yield f"interim_measures.longest_days: {old.longest_days:g} → {new.longest_days:g}"
 
 
 def _criterion(where: str, old: Criterion, new: Criterion | None) -> Iterator[str]:

@@ -19,6 +19,7 @@ from include.rsp.policy import Policy
 from include.rsp.policy_parts import RedLine, Spacing
 from include.rsp.quality import Quality
 from include.rsp.review_parts import TranscriptReview
+from include.rsp.safeguard_plan import SafeguardPlan
 from include.rsp.study import HumanStudy
 from include.rsp.suite_parts import Control, InspectTask, Limits, Scalar
 from include.rsp.vocabulary import EvaluationRole
@@ -216,6 +217,9 @@ class Suite(Document):
         gt=0, le=CENTURY_SECONDS, description="without progress for so long it is offered again"
     )
     evaluations: list[Evaluation] = Field(min_length=1)
+    safeguards: SafeguardPlan = Field(
+        default_factory=SafeguardPlan, description="the lab's surfaces, their owners, and probes"
+    )
 
     @model_validator(mode="after")
     def _evaluations_are_distinct(self) -> Self:

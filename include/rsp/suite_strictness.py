@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from include.rsp.comparison import screening
 from include.rsp.quality import Quality, SecondGrader
 from include.rsp.review_strictness import review_loosenings
+from include.rsp.safeguard_plan_strictness import plan_loosenings
 from include.rsp.suite import Evaluation, Suite
 from include.rsp.suite_parts import Control, Limits
 
@@ -25,7 +26,11 @@ RATES = ("max_limit_rate", "max_refusal_rate", "max_format_failure_rate", "regre
 
 def suite_loosenings(before: Suite, after: Suite) -> list[str]:
     """Every way in which `after` is looser than `before`, in words."""
-    return [*_evaluations(before, after), *_spacings(before, after)]
+    return [
+        *_evaluations(before, after),
+        *_spacings(before, after),
+        *plan_loosenings(before.safeguards, after.safeguards),
+    ]
 
 
 def _evaluations(before: Suite, after: Suite) -> Iterator[str]:

@@ -71,6 +71,38 @@ class CriterionOutcome(StrEnum):
     NOT_MET = "not_met"
     STALE = "stale"
     MISSING = "missing"
+    NOT_APPLICABLE = "not_applicable"
+    """A reason was given, and a second person accepted it."""
+
+
+class SurfaceKind(StrEnum):
+    """Where a model can be reached, or its weights."""
+
+    FIRST_PARTY_APP = "first_party_app"
+    API = "api"
+    CLOUD_PARTNER = "cloud_partner"
+    INTERNAL_USE = "internal_use"
+    FINE_TUNING = "fine_tuning"
+    HUMAN_FEEDBACK = "human_feedback"
+    EVALUATION_TRAFFIC = "evaluation_traffic"
+    WEIGHT_STORAGE = "weight_storage"
+
+
+class Measure(StrEnum):
+    """What can stand in for a safeguard until it holds (RSP 2.2 §6.2, interim measures)."""
+
+    BLOCK_RESPONSES = "block_responses"
+    DOWNGRADE_DOMAIN = "downgrade_domain"
+    RAISE_SENSITIVITY = "raise_sensitivity"
+    ISOLATE_WEIGHTS = "isolate_weights"
+
+
+class Scenario(StrEnum):
+    """What a readiness drill plays."""
+
+    PAUSE = "pause"
+    WEIGHT_THEFT = "weight_theft"
+    JAILBREAK = "jailbreak"
 
 
 class ResultStatus(StrEnum):

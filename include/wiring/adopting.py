@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from include.adapters.adoption_check import derive_dispositions, derive_review, rules_in_force
+from include.adapters.catalogue_files import store_catalogues
 from include.adapters.policy_files import read_policy, read_suite
 from include.adapters.proposal_files import (
     ProposedFiles,
@@ -112,8 +113,9 @@ def propose_files(desk: Desk, files: ProposedFiles) -> tuple[Digest, r.Proposal]
             continue
         if _asked(one) == _wanted(files):
             return digest, one
-    read_policy(files.policy, where=f"the policy of {files.name}")  # nothing else gets stored
+    law = read_policy(files.policy, where=f"the policy of {files.name}")  # else nothing is stored
     read_suite(files.suite, where=f"the suite of {files.name}")
+    store_catalogues(desk.store, law, files.catalogues)
     policy = put_blob(desk.store, files.policy, name=f"{files.name}.policy.yaml")
     suite = put_blob(desk.store, files.suite, name=f"{files.name}.suite.yaml")
     record = r.Proposal(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from include.adapters.store import get_blob
 from include.rsp import records as r
-from include.rsp.answers import determinations_on
+from include.rsp.answers import answers_on, determinations_on
 from include.rsp.canonical import Digest
 from include.rsp.capability_report import first_screen
 from include.rsp.errors import Refused
@@ -151,3 +152,44 @@ def _body(desk: Desk, kind: str, office: str, about: Digest, policy: Policy) -> 
         word,
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def approval_question(desk: Desk, office: str, about: Digest) -> Question | None:
+    """What an office is asked about a Safeguards Report; None: it does not sign, or nobody asks.
+
+    Raises:
+        Refused: the time is over.
+    """
+    if not about:
+        return None
+    state = desk.state
+    report = state.expect(about, r.SafeguardsReport)
+    judged = state.expect(report.judgement.record, r.SafeguardsJudgement)
+    rule = rules_of(desk, judged.verdict.record).policy.sign_off
+    said = answers_on(state, about, r.SafeguardsApproval).values()
+    rejected = any(state.expect(x, r.SafeguardsApproval).choice == "reject" for x in said)
+    if office not in rule.roles or rejected:
+        return None
+    until = report.at + timedelta(hours=rule.answer_within_hours)
+    left = (until - desk.now()).total_seconds()
+    if left <= 0:
+        raise Refused("signature_out_of_time", f"The {office} could answer until {until}.")
+    run_id = state.run_of_verdict(judged.verdict.record)
+    text = get_blob(desk.store, report.document.blob).decode()
+    sign = (
+        f"Sign with your own key and paste the line: `rsp sign --about {about} --office {office} "
+        "--key FILE --answer approve --reason TEXT`"
+    )
+    parts = [
+        "You approve that the standard holds as this report shows, for as long as its evidence "
+        "counts and a year at most. Rejecting orders a hold on what rests on it.",
+        first_screen(text),
+        f"[The whole text](/redline/reports/{about})",
+        sign,
+    ]
+    return Question(
+        user=user_of(desk, office),
+        subject=f"{office}: do the safeguards hold of {run_id}",
+        body="\n\n".join(parts),
+        seconds=left,
+    )

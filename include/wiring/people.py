@@ -21,6 +21,7 @@ from include.rsp.human_tasks import (
     DETERMINATION,
     OPINION,
     RECEIPT,
+    SAFEGUARDS,
     SECOND_LINE,
     SIGNERS,
     TOLD,
@@ -98,8 +99,10 @@ class AskPerson(HITLOperator):
 
     @as_airflow
     def _question(self, *, again: bool) -> Question | None:
-        from include.wiring.asking import question_for
+        from include.wiring.asking import approval_question, question_for
 
+        if self.kind == SAFEGUARDS:
+            return approval_question(open_desk(), self.office, self.about)
         return question_for(open_desk(), self.kind, self.office, self.about, again=again)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
@@ -159,6 +162,29 @@ def determine(
     if responses:
         _responses(followed, shown)
     return report, permit
+
+
+def approve(*, judged: XComArg, report: str) -> XComArg:
+    """Officers on a Safeguards Report, each in turn, and the notary's attestation.
+
+    Args:
+        judged: the task that returns the report's digest, or nothing: then nobody is asked.
+        report: a template of that digest.
+    """
+    from include.wiring.safeguard_steps import attest_safeguards, record_approval
+
+    last = judged
+    for office in SIGNERS:
+        asked = _ask(SAFEGUARDS, office, report, trigger_rule=ASKED)
+        recorded = step(record_approval, task_id=f"record_{asked.task_id}", trigger_rule=ASKED)(
+            report=report, office=office, answer=asked.output
+        )
+        judged >> [asked, recorded]
+        last >> asked >> recorded
+        last = recorded
+    attested = step(attest_safeguards, trigger_rule=ASKED)(report=report)
+    [judged, last] >> attested
+    return attested
 
 
 def _notices(followed: XComArg, shown: str) -> XComArg:

@@ -20,6 +20,7 @@ class Settings:
     public: Path
     inbox: Path
     evaluations: str
+    drill_keys: Path
     notary_seconds: float
 
     @classmethod
@@ -32,6 +33,9 @@ class Settings:
 
         REDLINE_EVALUATIONS names the Airflow connection of the service on which evaluations run
         (docs/evaluators-remote.md); not set: they are processes of this machine.
+
+        REDLINE_DRILL_KEYS is a folder of keys that readiness drills may use, SIMULATED ones
+        (docs/drills.md); not set: a drill that needs keys finds none, which its record says.
 
         Raises:
             InvalidDocument: one that has no default is not set.
@@ -46,6 +50,7 @@ class Settings:
             public=_beside(checkpoints, "REDLINE_PUBLIC", "public"),
             inbox=_beside(checkpoints, "REDLINE_INBOX", "inbox"),
             evaluations=os.environ.get("REDLINE_EVALUATIONS", "").strip(),
+            drill_keys=Path(os.environ.get("REDLINE_DRILL_KEYS", "").strip() or os.devnull),
             notary_seconds=float(os.environ.get("REDLINE_NOTARY_SECONDS", "30")),
         )
 

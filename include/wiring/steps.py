@@ -179,25 +179,6 @@ def go_on(assessment_id: str, otherwise: str) -> str | None:
 
 
 @as_airflow
-def judge_safeguards(verdict: str, otherwise: str) -> str:
-    """Judge the required standards; go to the report if there is something that people can let go
-    on by, else to `otherwise`.
-
-    That is: the standards hold, none is required, or the policy lets officers go below the
-    recommendation.
-    """
-    from include.wiring import safeguarding
-
-    desk = open_desk()
-    digest, judgement = safeguarding.judge(desk, verdict)
-    for line in safeguarding.shortfalls(judgement):
-        log.warning("%s", line)
-    show(digest)
-    get_current_context()["ti"].xcom_push(key=JUDGEMENT, value=digest)
-    return WRITE_REPORT if safeguarding.people_may_go_on(desk, judgement) else otherwise
-
-
-@as_airflow
 def pause(verdict: str) -> str:
     """Show the hold that the notary ordered when it chained the verdict."""
     from include.wiring import holding
@@ -236,7 +217,7 @@ def find_verdict() -> dict[str, str]:
 def hold_stands(verdict: str) -> str:
     """Say that nothing was released, and why."""
     log.warning(
-        "The hold stands: see the safeguards judgement of verify_safeguards for what is missing."
+        "The hold stands: see the Safeguards Report of judge_safeguards for what is missing."
     )
     show(verdict)
     return Outcome.PAUSE.value

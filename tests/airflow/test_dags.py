@@ -18,6 +18,7 @@ EXPECTED = {
     "assess_checkpoint": {"redline", "decision"},
     "release_hold": {"redline", "decision"},
     "permit_deployment": {"redline", "decision"},
+    "verify_safeguards": {"redline", "decision"},
     "watch_deadlines": {"redline", "oversight"},
     "adopt_policy": {"redline", "policy"},
 }
@@ -67,7 +68,7 @@ def test_human_tasks_have_no_default_and_one_assigned_person(bag: Any) -> None:
         task for dag in bag.dags.values() for task in dag.tasks if isinstance(task, HITLOperator)
     ]
     each = 1 + len(SIGNERS) + len(TOLD)
-    assert len(human) == 3 * each + len(DELETERS)
+    assert len(human) == 3 * each + len(DELETERS) + len(SIGNERS)
     for task in human:
         assert isinstance(task, AskPerson)
         assert not task.defaults

@@ -76,6 +76,15 @@ def notary(home: Path, folders: KeyFolders) -> tuple[str, ...]:
     return ("include.notary", "--store", str(home / "store"), "--keys", str(folders.notary))
 
 
+@contextmanager
+def started(home: Path, folders: KeyFolders) -> Iterator[subprocess.Popen[bytes]]:
+    """A notary that has begun its ledger: a busy machine takes its time to start one."""
+    with running(home, "notary", *notary(home, folders)) as process:
+        ledger = home / "store" / "ledger"
+        eventually(lambda: any(ledger.glob("*.json")) or process.poll() is not None, timeout=60)
+        yield process
+
+
 def events(home: Path) -> list[dict[str, Any]]:
     path = home / "trainer" / "events.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -100,7 +109,7 @@ def test_a_trainer_without_redline_never_starts(tmp_path: Path) -> None:
 def test_a_trainer_stops_at_its_ceiling_when_no_assessment_comes(tmp_path: Path) -> None:
     folders = begin(tmp_path, ceiling=9e9)
     with (
-        running(tmp_path, "notary", *notary(tmp_path, folders)),
+        started(tmp_path, folders),
         running(tmp_path, "trainer", *trainer(tmp_path, folders, "--give-up-after", "2")) as run,
     ):
         assert run.wait(timeout=60) == 3
@@ -113,7 +122,7 @@ def test_a_trainer_stops_within_its_lease_when_the_notary_dies_for_good(tmp_path
     folders = begin(tmp_path, ceiling=1e12)
     paced = trainer(tmp_path, folders, "--give-up-after", "2", "--linger", "3000")
     with (
-        running(tmp_path, "notary", *notary(tmp_path, folders)) as notary_process,
+        started(tmp_path, folders) as notary_process,
         running(tmp_path, "trainer", *paced) as run,
     ):
         eventually(lambda: said(tmp_path, "checkpoint"), timeout=60)
@@ -132,7 +141,7 @@ def test_a_notary_that_comes_back_lets_the_run_go_on(tmp_path: Path) -> None:
     folders = begin(tmp_path, ceiling=1e12)
     paced = trainer(tmp_path, folders, "--linger", "3000")
     with running(tmp_path, "trainer", *paced):
-        with running(tmp_path, "notary", *notary(tmp_path, folders)) as first:
+        with started(tmp_path, folders) as first:
             eventually(lambda: said(tmp_path, "checkpoint"), timeout=60)
             first.send_signal(signal.SIGKILL)
             eventually(lambda: said(tmp_path, "waiting", "lease_expired"), timeout=60)
@@ -148,7 +157,7 @@ def test_a_notary_that_comes_back_lets_the_run_go_on(tmp_path: Path) -> None:
 
 def test_a_second_notary_on_the_same_keys_refuses_to_start(tmp_path: Path) -> None:
     folders = begin(tmp_path, ceiling=9e9)
-    with running(tmp_path, "notary", *notary(tmp_path, folders)):
+    with started(tmp_path, folders):
         eventually(lambda: list((tmp_path / "store").glob("ledger/*.json")), timeout=30)
         with running(tmp_path, "second", *notary(tmp_path, folders)) as second:
             assert second.wait(timeout=30) == 1

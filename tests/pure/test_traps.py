@@ -15,7 +15,6 @@ from include.rsp.decision import decide
 from include.rsp.errors import InvalidDocument, Refused
 from include.rsp.finding import NO_EVIDENCE
 from include.rsp.policy_parts import Standard
-from include.rsp.safeguards import judge_standard
 from include.rsp.statistics import NotApplicable, estimate
 from include.rsp.vocabulary import Outcome, RedLineStatus
 from include.wiring import assessment, evaluating, registration
@@ -28,6 +27,7 @@ from tests.support.factories import (
     toy_policy,
     toy_suite,
 )
+from tests.support.safeguards import judge_plain
 from tests.support.world import RUN, World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +61,7 @@ def test_an_empty_selection_is_an_error() -> None:
 
     with pytest.raises(InvalidDocument):
         toy_suite(none)
-    assert not judge_standard(
+    assert not judge_plain(
         Standard(id="empty", clause="1", level="4", text="", criteria=[]), {}, at=START
     ).holds
 

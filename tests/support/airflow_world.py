@@ -54,7 +54,7 @@ class LoopingWorld(World):
         stop = threading.Event()
 
         def loop() -> None:
-            while not stop.wait(0.01):
+            while not stop.wait(0.03):
                 self.notary.step()
 
         thread = threading.Thread(target=loop, daemon=True)
@@ -174,6 +174,7 @@ class People(threading.Thread):
         "confirm_receipt_as": "receipt",
         "answer_on_deletion_as": "deletion_answer",
         "review_transcripts": "transcript_review",
+        "approve_safeguards_as": "safeguards_approval",
     }
     USERS: ClassVar[dict[str, str]] = {"second-line": "secondline"}
 

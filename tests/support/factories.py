@@ -17,10 +17,10 @@ from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
 from include.rsp.policy_parts import Standard
 from include.rsp.results import EvaluationRun, Sample
-from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.safeguard_evidence import SafeguardEvidence
 from include.rsp.statistics import Observations
 from include.rsp.suite import Evaluation, Suite
-from include.rsp.vocabulary import ResultStatus
+from include.rsp.vocabulary import ResultStatus, SurfaceKind
 from tests.support.fitting import elicited, fit
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -49,6 +49,20 @@ def changed(content: bytes, *changes: Callable[[dict[str, Any]], None] | None) -
         if change is not None:
             change(plain)
     return yaml.safe_dump(plain).encode()
+
+
+def with_every_surface(plain: dict[str, Any]) -> None:
+    """One surface of each kind, each with an owner of its own."""
+    plain["safeguards"] = {
+        "surfaces": [
+            {"id": f"on-{kind.value.replace('_', '-')}", "kind": kind.value,
+             "owner": f"{kind.value.replace('_', '-')}-team", "text": "made up"}
+            for kind in SurfaceKind
+        ],
+        "owners": dict.fromkeys(
+            ("asl-3-deployment", "asl-3-security", "toy-asl-3"), "safeguards-team"
+        ),
+    }  # fmt: skip
 
 
 def with_deletion(plain: dict[str, Any]) -> None:
@@ -86,6 +100,7 @@ def small_suite(
         plain |= {"id": "made-up", "policy": policy, **ratios}
         plain["combine"] = dict.fromkeys(combined, "all_load_bearing")
         plain["evaluations"] = [one | {"id": f"on-{line}", "red_line": line} for line in lines]
+        with_every_surface(plain)
 
     return toy_suite(change)
 
@@ -104,7 +119,6 @@ def all_shown(
             statement="seen",
             collected_at=START,
             collector="somebody",
-            attachment=None,
             simulated=True,
         )
         for criterion in every

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from include.adapters.store import Store
 from include.rsp.errors import AlreadyExists
@@ -50,8 +50,11 @@ class MemoryStore:
         found = [key for name in near for key in self.buckets.get(name, {})]
         yield from sorted(key for key in found if not start or key.startswith(f"{start}/"))
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Sequence[str]:
         """The names one level below the prefix that have something below them."""
+        if "/" not in prefix:  # a bucket has two folders, or one if its keys lie in no other
+            names = [one.split("/") for one, held in self.buckets.items() if held]
+            return sorted({one[1] for one in names if one[0] == prefix and len(one) == 2})
         below = [key.removeprefix(f"{prefix}/") for key in self.list(prefix)]
         return sorted({key.split("/", 1)[0] for key in below if "/" in key})
 

@@ -57,8 +57,12 @@ class Oracle(Audit):
         adopted = self.of(r.Adoption)[-1][1]
         must((occasion.policy, occasion.suite) == (adopted.policy.blob, adopted.suite.blob),
              "a verdict under a policy that is no longer in force")  # fmt: skip
-        must(not any(x.purpose == permit.purpose and asked.verdict in x.basis
-                     for x in self.permits.values()), "a second permit on one verdict")  # fmt: skip
+        ordered_by = self.in_force[asked.hold.record].reply_to.record if asked.hold else None
+        again = [key for key, x in self.permits.items()
+                 if x.purpose == permit.purpose and asked.verdict in x.basis]  # fmt: skip
+        must(
+            set(again) <= {ordered_by} or again[-1] == ordered_by, "a second permit on one verdict"
+        )
         concerning = [
             self.index(key) for key, x in self.records.items()
             if isinstance(x, r.Adoption)
@@ -213,21 +217,38 @@ class Oracle(Audit):
         must(report.judgement is not None, "no safeguards were judged")
         judged = self.records[report.judgement.record]
         must(judged.holds and judged.verdict == asked.verdict, "the safeguards were not verified")
-        policy = self.rules_in_force().policy
+        rules = self.rules_in_force()
+        policy = rules.policy
         lines = [line for line in verdict.decision.red_lines if line.demands]
         wanted = {one for line in lines for one in line.required_standards}
         for standard in (one for one in policy.standards if one.id in wanted):
             must(standard.criteria, "a standard without criteria was held to hold")
-            for criterion in standard.criteria:
-                seen = [
-                    (x.evidence.collected_at, not x.evidence.shows) for _, x in self.of(r.Evidence)
-                    if (x.evidence.standard, x.evidence.criterion, x.evidence.type)
-                    == (standard.id, criterion.id, criterion.evidence)
-                ]  # fmt: skip
-                must(seen and not max(seen)[1], f"{criterion.id} is not shown")
-                ends = max(seen)[0] + timedelta(days=criterion.max_age_days or 0)
-                must(permit.at <= ends, f"the evidence for {criterion.id} is too old")
-                must(permit.expires_at <= ends, f"the permit outlives the evidence {criterion.id}")
+            asked_for = {x.id: x for x in rules.catalogues[standard.catalogue.sha256].of(
+                standard.id).requirements}  # fmt: skip
+            must({x.criterion for x in asked_for.values()} == {x.id for x in standard.criteria},
+                 "a criterion was left out")  # fmt: skip
+            for name, one in asked_for.items():
+                kinds = {x.value for x in one.surfaces}
+                there = [x.id for x in rules.suite.safeguards.surfaces if x.kind.value in kinds]
+                must(bool(there) == bool(kinds), f"{name} was looked for nowhere")
+                for surface in there or [None]:
+                    self._check_requirement(permit, standard.id, one, surface)
+
+    def _check_requirement(
+        self, permit: r.Permit, standard: str, requirement: Any, surface: str | None
+    ) -> None:
+        seen = [
+            (x.evidence.collected_at, not x.evidence.shows) for _, x in self.of(r.Evidence)
+            if (x.evidence.standard, x.evidence.criterion) == (standard, requirement.id)
+            and x.evidence.type in requirement.evidence
+            and (surface in x.evidence.surfaces if surface else not x.evidence.surfaces)
+            and (x.envelope is not None or not x.evidence.shows or requirement.verifier == "self")
+        ]  # fmt: skip
+        name = f"{requirement.id} on {surface}"
+        must(seen and not max(seen)[1], f"{name} is not shown")
+        ends = max(seen)[0] + timedelta(days=requirement.max_age_days)
+        must(permit.at <= ends, f"the evidence for {name} is too old")
+        must(permit.expires_at <= ends, f"the permit outlives the evidence for {name}")
 
     def _check_resume(self, asked: Any, verdict: r.Verdict, *, below: bool, safe: bool) -> None:
         if asked.hold is None:

@@ -6,8 +6,10 @@ The evaluation jobs are replaced by finished ones whose files a test writes (`fi
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from client.publish import Declared, publish
 from include.adapters import bootstrap
 from include.adapters import ledger as ledger_module
 from include.adapters.evaluation import JobOutcome
+from include.adapters.evidence_store import add_evidence, signer_of
 from include.adapters.ledger import LedgerReader
 from include.adapters.policy_files import read_policy
 from include.adapters.process_evaluator import ProcessEvaluator
@@ -33,7 +36,7 @@ from include.rsp.approvals import wanted
 from include.rsp.canonical import canonical_bytes, iso
 from include.rsp.reading import parse_record
 from include.rsp.results import Conditions, SampleTable
-from include.rsp.safeguards import SafeguardEvidence
+from include.rsp.safeguard_evidence import SafeguardEvidence
 from include.rsp.state import LedgerState
 from include.rsp.vocabulary import ResultStatus
 from include.wiring import adopting, assessment, evaluating, registration, screening
@@ -49,6 +52,7 @@ from tests.support.factories import (
     make_samples,
 )
 from tests.support.fitting import elicited, fit
+from tests.support.safeguards import whole_evidence
 
 RUN = "run-1"
 OFFICE_USERS = {"rso": "rso", "ceo": "ceo", "second-line": "secondline", "board": "board"}
@@ -88,6 +92,10 @@ class World:
             self.folders, offices, simulated=True, at=self.now, users=OFFICE_USERS
         )
         bootstrap.adopt(self.store, self.folders, self.policy, self.suite, at=self.now)
+        self._start(trust)
+
+    def _start(self, trust: r.TrustRoot | None = None) -> None:
+        """The notary and the desk, on what is stored."""
         self.start_notary(trust)
         self.desk = Desk(
             store=self.store,
@@ -100,6 +108,20 @@ class World:
         reader = SteppingReader(self.store)
         reader.notary = self.notary
         self.desk.reader = reader
+
+    def copied(self, root: Path) -> World:
+        """The same in another folder, with a notary that was started there; this one stays as it
+        is.
+        """
+        there = list(root.iterdir()) if root.exists() else []
+        assert not there, f"{root} has something in it already: {there}"
+        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        made = copy(self)
+        made.root, made.folders = root, bootstrap.KeyFolders(root / "keys")
+        made.store = DirectoryStore(root / "store", durable=False)
+        del made.desk
+        made._start()
+        return made
 
     def start_notary(self, trust: r.TrustRoot | None = None) -> None:
         """A fresh notary process, as after a kill: it knows only what is stored."""
@@ -244,33 +266,23 @@ class World:
         self.evaluate(key, **results)
         return assessment.reach_verdict(self.desk, key)[0]
 
-    def add_evidence(self, *, leave_out: str | None = None, **changes: Any) -> None:
-        """Evidence for every criterion of the toy standard."""
-        policy = self.desk.rulebook.in_force(self.state)
-        assert policy is not None
-        for standard in policy.policy.standards:
-            for criterion in standard.criteria:
-                if criterion.id == leave_out:
-                    continue
-                plain = {
-                    "standard": standard.id,
-                    "criterion": criterion.id,
-                    "type": criterion.evidence,
-                    "shows": True,
-                    "statement": "shown in a test",
-                    "collected_at": self.now,
-                    "collector": "test",
-                    "attachment": None,
-                    "simulated": True,
-                } | changes
-                self.desk.submit(
-                    r.Evidence(
-                        at=self.now,
-                        by="test",
-                        stamp=self.desk.stamp,
-                        evidence=SafeguardEvidence.model_validate(plain),
-                    )
-                )
+    def add_evidence(self, *, leave_out: str | None = None, **changes: Any) -> list[str]:
+        """Evidence for every requirement on every surface, signed by the second line."""
+        rules = self.desk.rulebook.in_force(self.state)
+        assert rules is not None
+        at = changes.pop("collected_at", self.now)
+        pieces = whole_evidence(rules, at=at, **changes)
+        return [self.add_piece(one) for one in pieces if one.criterion != leave_out]
+
+    def add_piece(self, piece: SafeguardEvidence, *, key: Path | None = None) -> str:
+        """One piece of evidence, signed by the second line or with another key."""
+        rules = self.desk.rulebook.in_force(self.state)
+        assert rules is not None
+        office = rules.policy.sign_off.second_line.office
+        signer = signer_of(self.state.trust, KeyFile(key or self.folders.officer(office)))
+        said = piece.model_copy(update={"collector": signer.entry.holder})
+        digest = add_evidence(self.store, said, by="test", at=self.now, signer=signer)
+        return ledger_module.wait_for(self.desk.reader, digest, seconds=5)
 
     def propose(self, policy: bytes, suite: bytes | None = None, **changes: Any) -> str:
         """A reviewed proposal, effective at once; the review's digest."""

@@ -10,7 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-DECIDING_DAGS = ("assess_checkpoint", "release_hold", "adopt_policy", "permit_deployment")
+DECIDING_DAGS = (
+    "assess_checkpoint",
+    "release_hold",
+    "adopt_policy",
+    "permit_deployment",
+    "verify_safeguards",
+)
 """DAGs whose runs end in a record that permits or forbids something."""
 
 CLEARING = ("/clear", "/clearTaskInstances", "/clearDagRuns")

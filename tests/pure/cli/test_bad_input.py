@@ -41,9 +41,9 @@ EMPTY = ("policy.yaml", r"(?s).*", "")
 
 YAML_CASES = [
     ("a word that is none", CHECK, ("policy.yaml", "then: pause", "then: halt"),
-     "line 50, outcomes.1.then: Input should be 'continue'", "got 'halt'"),
+     "line 53, outcomes.1.then: Input should be 'continue'", "got 'halt'"),
     ("the loosest mistake", CHECK, ("policy.yaml", "out, then: pause", "out, then: continue"),
-     "line 50, outcomes.1.then: status 'not_ruled_out' may not", "got 'continue'"),
+     "line 53, outcomes.1.then: status 'not_ruled_out' may not", "got 'continue'"),
     ("a typing error", DIFF, ("policy.yaml", "version:", "versoin:"),
      "line 5, versoin: Extra inputs", "line 4, version: Field required (got nothing)"),
     ("no such standard", CHECK, ("policy.yaml", r"\[toy-asl-3\]", "[toy-asl-9]"),
@@ -51,22 +51,22 @@ YAML_CASES = [
     ("a circle", CHECK, ("policy.yaml", "    combine:", "    next: addition-2\n    combine:"),
      "line 11, red_lines.0: next: addition-2 -> addition-2 is a circle", "got '- id: addition-2'"),
     ("true for a number", CHECK, ("policy.yaml", "permit_days: 7", "permit_days: true"),
-     "line 81, authority.permit_days: Input should be a valid number", "got True"),
+     "line 84, authority.permit_days: Input should be a valid number", "got True"),
     ("a text for a number", CHECK, ("policy.yaml", "permit_days: 7", 'permit_days: "7"'),
-     "line 81, authority.permit_days: Input should be a valid number", "got '7'"),
+     "line 84, authority.permit_days: Input should be a valid number", "got '7'"),
     ("no number", CHECK, ("policy.yaml", "permit_days: 7", "permit_days: .nan"),
-     "line 81, authority.permit_days: Input should be a finite number", "got nan"),
+     "line 84, authority.permit_days: Input should be a finite number", "got nan"),
     ("no end", CHECK, ("policy.yaml", "permit_days: 7", "permit_days: .inf"),
-     "line 81, authority.permit_days: Input should be a finite number", "got inf"),
+     "line 84, authority.permit_days: Input should be a finite number", "got inf"),
     ("octal", CHECK, ("policy.yaml", "permit_days: 7", "permit_days: 010"),
-     "line 81, authority.permit_days:", "got '010' (expected a whole number in decimal"),
+     "line 84, authority.permit_days:", "got '010' (expected a whole number in decimal"),
     ("a doubled key", CHECK, ("policy.yaml", "(  permit_days: 7)", r"\1\n  permit_days: 9"),
-     "line 82, authority.permit_days: the key 'permit_days'", "got it on line 81 and on line 82"),
+     "line 85, authority.permit_days: the key 'permit_days'", "got it on line 84 and on line 85"),
     ("an unreachable rule", CHECK, ("policy.yaml", "outcomes:\n",
      "outcomes:\n  - {status: crossed, then: pause, clause: '1'}\n"),
-     "line 52, outcomes.3", "got '- {status: crossed, then: verify_safeguards"),
+     "line 55, outcomes.3", "got '- {status: crossed, then: verify_safeguards"),
     ("no rule", CHECK, ("policy.yaml", r"  - \{status: crossed.*\n", ""),
-     "line 48, outcomes: outcomes: no rule for 'addition-2'", "got 'outcomes:'"),
+     "line 51, outcomes: outcomes: no rule for 'addition-2'", "got 'outcomes:'"),
     ("an open bracket", CHECK, ("policy.yaml", r"\[TOY-2, TOY-3\]", "[TOY-2, TOY-3"),
      "line 10, column 10: not YAML", "got 'red_lines:', expected YAML"),
     ("nothing", CHECK, EMPTY, "line 1:", "got an empty file (expected a policy)"),
@@ -92,7 +92,7 @@ YAML_CASES = [
     ("a notice to nobody", LAY, ("overlay.yaml", r"to: \[[\w-]+", "to: [somebody"),
      "to.0: notice", "got 'somebody'"),
     ("a bad policy to begin with", INIT, ("policy.yaml", r"roles: \[rso, ceo\]\n  answer",
-     "roles: [rso, rso]\n  answer"), "line 64, sign_off.roles.1:", "got 'rso'"),
+     "roles: [rso, rso]\n  answer"), "line 67, sign_off.roles.1:", "got 'rso'"),
     ("a bad suite to begin with", INIT + " --suite suite.yaml", ("suite.yaml", "confidence: 0.95",
      "confidence: 95"), "line 26, evaluations.0.confidence: Input should be less than 1", "got 95"),
     ("rules with a typing error", REPLAY, ("rules.yaml", "buffer: 0.1", "bufer: 0.1"),
@@ -299,5 +299,5 @@ def test_a_real_process_says_the_same(tmp_path: Path, arguments: str) -> None:
     assert done.returncode == 3
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("rsp: policy.yaml, line 50, outcomes.1.then: Input should be")
+    assert line.startswith("rsp: policy.yaml, line 53, outcomes.1.then: Input should be")
     assert sorted(tmp_path.rglob("*")) == before

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include.cli.main import main
 from tests.support.factories import CHECKPOINT, START, make_all_evidence, toy_suite
 
 AT = (START + timedelta(minutes=5)).isoformat()
@@ -37,12 +39,33 @@ def written(folder: Path, change: Any = None, **right: int) -> Path:
     return path
 
 
+Decide = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def words(path: Path, *more: str) -> list[str]:
+    return ["decide", str(path), "--policy", "toylab", "--suite", "toylab", "--at", AT, *more]
+
+
 def decided(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """By a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "include.cli.main", "decide", str(path), "--policy", "toylab",
-         "--suite", "toylab", "--at", AT, *more],
+        [sys.executable, "-m", "include.cli.main", *words(path, *more)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture
+def decided_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Decide:
+    """By the same `main`, in this process."""
+
+    def run(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["rsp", *words(path, *more)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert isinstance(left.value.code, int)
+        return subprocess.CompletedProcess(sys.argv, left.value.code, *capsys.readouterr())
+
+    return run
 
 
 def without_addition(found: dict[str, Any]) -> None:
@@ -87,21 +110,26 @@ def of_another_suite(found: dict[str, Any]) -> None:
         (of_another_suite, "something-else"),
     ],
 )
-def test_what_cannot_be_read_is_not_decided(tmp_path: Path, change: Any, says: str) -> None:
-    done = decided(written(tmp_path, change))
+def test_what_cannot_be_read_is_not_decided(
+    tmp_path: Path, decided_here: Decide, change: Any, says: str
+) -> None:
+    done = decided_here(written(tmp_path, change))
     assert done.returncode == 3
     assert says in done.stderr
     assert not done.stdout
 
 
-def test_a_wrong_option_a_missing_file_and_a_naive_time_are_no_answer(tmp_path: Path) -> None:
+def test_a_wrong_option_a_missing_file_and_a_naive_time_are_no_answer(
+    tmp_path: Path, decided_here: Decide
+) -> None:
     path = written(tmp_path)
     for done in (
         decided(path, "--nothing"),
-        decided(tmp_path / "none.json"),
-        decided(path, "--at", "2026-11-24T08:00:00"),
-        decided(path, "--at", "soon"),
-        decided(path, "--policy", "anthropic-rsp"),
+        decided_here(path, "--nothing"),
+        decided_here(tmp_path / "none.json"),
+        decided_here(path, "--at", "2026-11-24T08:00:00"),
+        decided_here(path, "--at", "soon"),
+        decided_here(path, "--policy", "anthropic-rsp"),
     ):
         assert done.returncode == 3, done.stderr
         assert done.stderr

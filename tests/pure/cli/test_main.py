@@ -105,8 +105,8 @@ def test_evidence_is_added_and_counts_once_chained(world: World, tmp_path: Path)
     (tmp_path / "report.txt").write_text("drill report")
     added = run(
         app,
-        ["evidence", "add", "--standard", "toy-asl-3", "--criterion", "answers-monitored"]
-        + ["--type", "monitoring-drill", "--statement", "caught", "--simulated"]
+        ["evidence", "add", "--standard", "toy-asl-3", "--criterion", "weights-listed"]
+        + ["--type", "weight-inventory", "--statement", "listed", "--simulated"]
         + ["--attachment", str(tmp_path / "report.txt"), "--store", str(world.root / "store")],
     )
     assert added.exit_code == 0, added.output
@@ -115,7 +115,7 @@ def test_evidence_is_added_and_counts_once_chained(world: World, tmp_path: Path)
     world.now = datetime.now(UTC)
     world.notary.step()
     (piece,) = world.state.evidence.values()
-    assert piece.attachment is not None
+    assert piece.attachments
     assert piece.simulated
 
 

@@ -19,7 +19,8 @@ from include.rsp.canonical import digest_of
 from include.rsp.vocabulary import Scope
 from include.wiring import signing_off
 from include.wiring.signing_off import Answered
-from tests.support.factories import POLICY_BYTES, changed, with_deletion
+from tests.support.begun import assessed
+from tests.support.factories import changed, with_deletion
 from tests.support.people import (
     determine,
     newest_verdict,
@@ -32,20 +33,14 @@ from tests.support.people import (
 from tests.support.refusing import refused
 from tests.support.world import RUN, World
 
+BEGUN = datetime.now(UTC) - timedelta(minutes=5)
 Rsp = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A held run whose safeguards hold, by the real clock: the command line reads that one."""
-    made = World(
-        tmp_path, policy=changed(POLICY_BYTES, with_deletion),
-        now=datetime.now(UTC) - timedelta(minutes=5),
-    )  # fmt: skip
-    made.gate()
-    made.assess(4, addition=190)
-    made.add_evidence()
-    return made
+    return assessed(tmp_path, with_deletion, now=BEGUN)
 
 
 @pytest.fixture
@@ -276,7 +271,7 @@ def test_a_report_and_a_packet_are_printed_or_written_as_a_page(
 
 def test_what_is_shown_to_nobody_is_not_printed(world: World, rsp: Rsp, tmp_path: Path) -> None:
     for digest, says in (
-        (newest_verdict(world), "expected a capability_report, packet, policy_review or"),
+        (newest_verdict(world), "expected a capability_report, safeguards_report, packet,"),
         ("sha256:" + "0" * 64, "0 of the"),
         ("", "records begin with ''"),
     ):

@@ -7,7 +7,6 @@ import pytest
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.decision import Decision, decide
 from include.rsp.finding import Evidence
-from include.rsp.safeguards import judge_standard
 from include.rsp.suite import Suite, spacing_of
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus
@@ -19,6 +18,7 @@ from tests.support.factories import (
     make_evidence,
     small_suite,
 )
+from tests.support.safeguards import judge_plain
 
 POLICY = read_policy(named_file(POLICIES, "anthropic-rsp-2.2").read_bytes(), where="RSP 2.2")
 LINES = {
@@ -29,7 +29,6 @@ LINES = {
 }
 FURTHER = {"cbrn-4", "ai-rnd-5"}
 NEVER = ["asl-4-deployment", "asl-4-security"]
-
 
 SUITE = small_suite(POLICY.id, LINES, ceilings={"default": 6})
 COMBINED = small_suite(POLICY.id, LINES, combined=LINES, ceilings={"default": 6})
@@ -131,15 +130,15 @@ def test_what_was_not_read_is_not_ruled_out_by_the_weaker_capability() -> None:
 def test_the_affirmative_case_is_needed_for_the_checkpoint_itself() -> None:
     case = POLICY.document("affirmative-case")
     assert [one.id for one in case.criteria] == ["misalignment-risks", "misalignment-mitigations"]
-    assert not judge_standard(case, {}, at=START).holds
-    assert judge_standard(case, all_shown(case, [case]), at=START).holds
+    assert not judge_plain(case, {}, at=START).holds
+    assert judge_plain(case, all_shown(case, [case]), at=START).holds
 
 
 @pytest.mark.parametrize("name", NEVER)
 def test_a_standard_that_is_not_written_never_holds(name: str) -> None:
     standard = POLICY.standard(name)
     for evidence in ({}, all_shown(standard, POLICY.standards)):
-        assert not judge_standard(standard, evidence, at=START).holds
+        assert not judge_plain(standard, evidence, at=START).holds
 
 
 @pytest.mark.parametrize(
@@ -150,8 +149,8 @@ def test_an_asl_3_standard_holds_for_a_year_at_most(name: str, part: str, criter
     standard = POLICY.standard(name)
     assert [criterion.part for criterion in standard.criteria] == [part] * criteria
     year = START + timedelta(days=365)
-    assert judge_standard(standard, all_shown(standard, POLICY.standards), at=year).holds
-    late = judge_standard(
+    assert judge_plain(standard, all_shown(standard, POLICY.standards), at=year).holds
+    late = judge_plain(
         standard, all_shown(standard, POLICY.standards), at=year + timedelta(seconds=1)
     )
     assert not late.holds

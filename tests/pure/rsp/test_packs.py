@@ -13,7 +13,6 @@ from include.rsp.decision import Decision, RedLineAssessment, decide
 from include.rsp.duties import Event
 from include.rsp.finding import Evidence
 from include.rsp.policy import Policy
-from include.rsp.safeguards import judge_standard
 from include.rsp.suite import Suite, spacing_of
 from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import Finding, Outcome, RedLineStatus
@@ -25,6 +24,7 @@ from tests.support.factories import (
     make_evidence,
     small_suite,
 )
+from tests.support.safeguards import judge_plain
 
 RATIOS: dict[str, dict[str, float]] = {"due_ratios": {"default": 3}, "ceilings": {"default": 5}}
 
@@ -267,7 +267,7 @@ def test_a_standard_that_is_not_written_never_holds(pack: Pack) -> None:
     for name in pack.unwritten:
         standard = pack.policy.standard(name)
         for evidence in ({}, all_shown(standard, pack.policy.standards)):
-            assert not judge_standard(standard, evidence, at=START).holds
+            assert not judge_plain(standard, evidence, at=START).holds
 
 
 @each_pack
@@ -359,11 +359,11 @@ def test_a_standard_of_high_holds_on_the_answer_sufficient_and_for_a_year(name: 
     standard = OPENAI.policy.standard(name)
     sufficient = all_shown(standard, [standard])
     year = START + timedelta(days=365)
-    assert judge_standard(standard, sufficient, at=year).holds
-    assert not judge_standard(standard, sufficient, at=year + timedelta(seconds=1)).holds
+    assert judge_plain(standard, sufficient, at=year).holds
+    assert not judge_plain(standard, sufficient, at=year + timedelta(seconds=1)).holds
     more_evidence = all_shown(standard, [standard], shows=False)
     for evidence in ({}, more_evidence, sufficient | more_evidence):
-        assert not judge_standard(standard, evidence, at=START).holds
+        assert not judge_plain(standard, evidence, at=START).holds
 
 
 def test_the_advisers_are_told_first_and_cannot_hold_a_decision_up() -> None:
@@ -404,8 +404,8 @@ def test_an_alert_stands_alone_where_the_level_has_no_evaluation_of_its_own() ->
 def test_a_document_counts_only_once_it_is_filed(name: str) -> None:
     document = GDM.policy.document(name)
     assert len(document.criteria) == 1
-    assert not judge_standard(document, {}, at=START).holds
-    assert judge_standard(document, all_shown(document, [document]), at=START).holds
+    assert not judge_plain(document, {}, at=START).holds
+    assert judge_plain(document, all_shown(document, [document]), at=START).holds
 
 
 def test_authorities_hear_of_a_material_risk_that_is_not_mitigated() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from include.adapters.policy_files import POLICIES, named_file, read_policy
 from include.rsp.policy import Policy
+from include.rsp.policy_parts import InterimRule
 from include.rsp.strictness import loosenings
 from include.rsp.suite_strictness import suite_loosenings
 from tests.support.factories import toy_policy, toy_suite
@@ -85,6 +86,9 @@ LOOSER: dict[str, Change] = {
     "preliminary.compute_ratio: 4 → 8": put("preliminary", "compute_ratio", 8),
     "preliminary.months: 6 → 60": put("preliminary", "months", 60),
     "response cap-just-below is gone": drop("responses", 0),
+    "interim_measures.approvers no longer has rso": put("interim_measures", "approvers", ["ceo"]),
+    "interim_measures.notify no longer has ltbt": put("interim_measures", "notify", ["board"]),
+    "interim_measures.longest_days: 30 → 90": put("interim_measures", "longest_days", 90),
 }
 
 
@@ -105,6 +109,9 @@ TO_COMPARE: dict[str, Change] = {
     "begins or ends otherwise": put("responses", 0, "resume_when", "whenever"),
     "document capability-report is worded anew": put("documents", 0, "text", "x"),
     "deadline comprehensive-assessment is worded anew": put("deadlines", 0, "text", "x"),
+    "standard asl-3-security: the catalogue asl-3 → asl-3 is another one": put(
+        "standards", 1, "catalogue", "sha256", "sha256:" + "0" * 64
+    ),
 }
 """Which way these go no rule can tell, so both ways are listed."""
 
@@ -121,6 +128,37 @@ def test_a_looser_policy_is_named_and_the_way_back_is_not(says: str) -> None:
     assert [one for one in loosenings(BASE, looser) if says in one]
     if "worded" not in says:
         assert loosenings(looser, BASE) == []
+
+
+def test_a_catalogue_that_goes_or_comes_is_left_to_people() -> None:
+    without = changed(put("standards", 1, "catalogue", None))
+    said = "standard asl-3-security: the catalogue asl-3 is gone: people must compare"
+    assert loosenings(BASE, without) == [said]
+    assert loosenings(without, BASE) == [
+        "standard asl-3-security is now shown by the catalogue asl-3: people must compare"
+    ]
+    renamed = changed(put("standards", 1, "catalogue", "name", "asl-3-of-last-year"))
+    assert loosenings(BASE, renamed) == []  # the same bytes
+
+
+def test_interim_measures_that_come_are_looser_and_the_way_back_is_not() -> None:
+    without = changed(put("interim_measures", None))
+    assert loosenings(without, BASE) == ["interim measures may now stand in for a standard"]
+    assert loosenings(BASE, without) == []
+
+
+def test_one_more_interim_measure_is_named() -> None:
+    fewer = changed(put("interim_measures", "allowed", ["isolate_weights"]))
+    assert loosenings(fewer, BASE) == [
+        "interim_measures.allowed now has block_responses, downgrade_domain, raise_sensitivity"
+    ]
+    assert loosenings(BASE, fewer) == []
+
+
+def test_every_field_of_the_rule_for_interim_measures_is_compared() -> None:
+    """`clause` says only where it stands."""
+    compared = {"approvers", "notify", "allowed", "longest_days"}
+    assert set(InterimRule.model_fields) == compared | {"clause"}
 
 
 def test_a_milder_outcome_is_named() -> None:

@@ -14,16 +14,16 @@ from include.cli import main as command
 from include.rsp import records as r
 from include.wiring import asking, signing_off
 from include.wiring.signing_off import Answered
+from tests.support.begun import scene
 from tests.support.histories import History
 from tests.support.people import determine, packet_on, permit_on, report_on
-from tests.support.scenes import SCENES
 from tests.support.world import World
 
 
 @pytest.fixture
 def crossed(tmp_path: Path) -> World:
     """A crossed line, the safeguards shown, and two notices to the board, one asks for approval."""
-    history = History(SCENES["crossed, two notices"](tmp_path), tmp_path / "history")
+    history = History(scene("crossed, two notices"), tmp_path / "history")
     history.add_evidence()
     return history
 

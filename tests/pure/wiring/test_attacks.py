@@ -26,6 +26,7 @@ from include.rsp.suite_fit import problems_between
 from include.rsp.vocabulary import OccasionKind, Outcome
 from include.wiring import assessment, evaluating, registration, signing_off
 from tests.pure.wiring.test_notary_refusals import ask, hold_of, refused, released
+from tests.support.begun import assessed
 from tests.support.factories import (
     ADDITION,
     CHECKPOINT,
@@ -44,10 +45,8 @@ from tests.support.world import RUN, World
 
 
 @pytest.fixture
-def held(world: World) -> World:
-    world.gate()
-    world.assess(4, addition=190)
-    return world
+def held(tmp_path: Path) -> World:
+    return assessed(tmp_path, shown=False)
 
 
 def submitted(world: World, record: r.Record) -> str:

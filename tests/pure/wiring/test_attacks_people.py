@@ -22,10 +22,10 @@ from include.rsp.errors import Refused
 from include.rsp.oversight import holds_due
 from include.rsp.vocabulary import Scope
 from include.wiring import holding, registration
+from tests.support.begun import scene
 from tests.support.factories import POLICY_BYTES, changed
 from tests.support.histories import ACKNOWLEDGEMENT, HEARTBEAT, History
 from tests.support.people import determine, opine, packet_on, permit_on, report_on, say, sign_all
-from tests.support.scenes import SCENES
 from tests.support.world import RUN, World
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
@@ -34,7 +34,7 @@ DAGS = Path(__file__).resolve().parents[3] / "dags"
 @pytest.fixture
 def crossed(tmp_path: Path) -> History:
     """A crossed line, two scopes held, two notices to the board, and the safeguards shown."""
-    history = History(SCENES["crossed, two notices"](tmp_path), tmp_path / "history")
+    history = History(scene("crossed, two notices"), tmp_path / "history")
     history.add_evidence()
     return history
 
@@ -42,7 +42,7 @@ def crossed(tmp_path: Path) -> History:
 @pytest.fixture
 def quiet(tmp_path: Path) -> History:
     """A verdict to continue, of which no machine may make a permit, and no hold."""
-    return History(SCENES["continue, machines may not"](tmp_path), tmp_path / "history")
+    return History(scene("continue, machines may not"), tmp_path / "history")
 
 
 def refused(history: World, packet: str) -> str:
@@ -101,7 +101,9 @@ def test_a_scope_that_a_policy_adds_later_does_not_hold_what_is_over(quiet: Hist
     determine(quiet, packet, "rso", "stricter")
     rules = quiet.notary.rulebook.in_force(quiet.state)
     assert rules is not None
-    assert holds_due(quiet.state, rules.policy, stamp=quiet.desk.stamp, at=quiet.now) == []
+    assert (
+        holds_due(quiet.state, rules, lambda _: rules, stamp=quiet.desk.stamp, at=quiet.now) == []
+    )
 
 
 def test_two_officers_who_say_no_at_once_order_one_hold(quiet: History) -> None:
@@ -155,7 +157,7 @@ def test_who_said_no_may_say_yes_on_a_newer_packet(crossed: History) -> None:
 
 
 def test_where_any_officer_suffices_a_no_is_not_asked_around(tmp_path: Path) -> None:
-    history = History(SCENES["continue, any one officer"](tmp_path), tmp_path / "history")
+    history = History(scene("continue, any one officer"), tmp_path / "history")
     determine(history, packet_on(history), "rso", "stricter")
     packet = packet_on(history)
     determine(history, packet, "ceo")

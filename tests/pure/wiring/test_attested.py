@@ -20,7 +20,8 @@ from include.rsp.errors import InvalidDocument
 from include.rsp.vocabulary import Identification
 from include.wiring import signing_off
 from include.wiring.signing_off import Answered
-from tests.support.factories import POLICY_BYTES, X, changed
+from tests.support.begun import assessed
+from tests.support.factories import X
 from tests.support.people import (
     determine,
     packet_on,
@@ -43,16 +44,13 @@ def airflow() -> StandInAirflow:
 
 
 @pytest.fixture
-def held(world: World, airflow: StandInAirflow) -> World:
+def held(tmp_path: Path, airflow: StandInAirflow) -> World:
     """A run whose red line was crossed; the safeguards hold, so people may release it."""
-    return crossed(world, airflow)
+    return served(assessed(tmp_path), airflow)
 
 
-def crossed(world: World, airflow: StandInAirflow) -> World:
+def served(world: World, airflow: StandInAirflow) -> World:
     airflow.serve(world)
-    world.gate()
-    world.assess(4, addition=190)
-    world.add_evidence()
     return world
 
 
@@ -173,7 +171,7 @@ def test_a_policy_that_takes_no_answer_from_airflow(
     def signatures_only(plain: dict[str, Any]) -> None:
         plain["sign_off"]["accepts"] = ["signature"]
 
-    world = crossed(World(tmp_path, policy=changed(POLICY_BYTES, signatures_only)), airflow)
+    world = served(assessed(tmp_path, signatures_only), airflow)
     packet = packet_on(world)
     with refused("signature_needed"):
         airflow.record(world, "determination", packet, "rso", ACCEPT)
@@ -303,7 +301,10 @@ def test_one_person_with_a_key_and_an_account_in_two_offices(
     (moved / "notary" / "trust_root.json").write_bytes(
         canonical_bytes(trust.model_copy(update={"accounts": accounts}))
     )
-    world = crossed(World(tmp_path / "second"), airflow)
+    world = served(World(tmp_path / "second"), airflow)
+    world.gate()
+    world.assess(4, addition=190)
+    world.add_evidence()
     packet = packet_on(world)
     determine(world, packet, "rso")
     with refused("not_distinct"):

@@ -6,6 +6,7 @@ A fault of Airflow is nobody's attempt at anything; everything else is recorded 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 from include.adapters.verification import verify_store
 from include.wiring import signing_off
+from tests.support.begun import assessed
 from tests.support.people import determine, opine, packet_on, permit_on, receive_all, report_on
 from tests.support.refusing import deviations, refused
 from tests.support.stand_in_airflow import StandInAirflow
@@ -28,16 +30,10 @@ def airflow() -> StandInAirflow:
 
 
 @pytest.fixture
-def held(world: World, airflow: StandInAirflow) -> World:
+def held(tmp_path: Path, airflow: StandInAirflow) -> World:
     """A run whose red line was crossed; the safeguards hold, so people may release it."""
-    return crossed(world, airflow)
-
-
-def crossed(world: World, airflow: StandInAirflow) -> World:
+    world = assessed(tmp_path)
     airflow.serve(world)
-    world.gate()
-    world.assess(4, addition=190)
-    world.add_evidence()
     return world
 
 

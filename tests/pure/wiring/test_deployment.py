@@ -29,24 +29,20 @@ from include.rsp.canonical import digest_bytes, digest_of
 from include.rsp.deployment import admit
 from include.rsp.vocabulary import Identification, OccasionKind, Scope
 from include.wiring import assessment, deploying, registration
-from tests.support.factories import POLICY_BYTES, X, changed, with_deletion
+from tests.support.begun import assessed
+from tests.support.factories import X, with_deletion
 from tests.support.people import determine, packet_on, permit_on, say, sign_all
 from tests.support.refusing import refused
 from tests.support.world import RUN, World
 
+BEGUN = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 WEIGHTS = digest_bytes(b"abc")
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A run with an assessed checkpoint, by the real clock: the command line reads that one."""
-    made = World(
-        tmp_path, policy=changed(POLICY_BYTES, with_deletion),
-        now=datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5),
-    )  # fmt: skip
-    made.gate()
-    made.assess(1)
-    return made
+    return assessed(tmp_path, with_deletion, now=BEGUN, multiple=1, addition=5, shown=False)
 
 
 def checkpoint_of(world: World) -> r.Checkpoint:

@@ -13,7 +13,8 @@ from include.rsp import records as r
 from include.rsp.errors import Refused
 from include.rsp.vocabulary import Scope
 from include.wiring import assessment, registration, signing_off
-from tests.support.factories import POLICY_BYTES, X, changed
+from tests.support.begun import assessed
+from tests.support.factories import X, changed
 from tests.support.people import (
     determine,
     newest_verdict,
@@ -56,11 +57,7 @@ def determination_resumes(plain: dict[str, Any]) -> None:
 
 def made(root: Path, *changes: Change, multiple: float = 4, addition: int = 190) -> World:
     """A run with a verdict; by default the line is crossed and the safeguards hold."""
-    world = World(root, policy=changed(POLICY_BYTES, *changes))
-    world.gate()
-    world.assess(multiple, addition=addition)
-    world.add_evidence()
-    return world
+    return assessed(root, *changes, multiple=multiple, addition=addition)
 
 
 def request(world: World, **changes: Any) -> r.PermitRequest:

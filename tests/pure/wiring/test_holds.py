@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.canonical import digest_bytes, iso
 from include.wiring import holding, telling
+from tests.support.begun import assessed
 from tests.support.factories import X
 from tests.support.holding import LAST_STEP, hold_of, sent
 from tests.support.people import packet_on, permit_on, sign_all
@@ -24,11 +26,9 @@ from tests.support.world import RUN, World
 
 
 @pytest.fixture
-def held(world: World) -> World:
+def held(tmp_path: Path) -> World:
     """A run that is held because its red line was crossed."""
-    world.gate()
-    world.assess(4, addition=190)
-    return world
+    return assessed(tmp_path, shown=False)
 
 
 def order_of(world: World) -> Order:

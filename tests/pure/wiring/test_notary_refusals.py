@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from include.rsp.canonical import canonical_bytes, digest_of
 from include.rsp.errors import NotaryUnreachable, Refused
 from include.rsp.vocabulary import Outcome, RedLineStatus
 from include.wiring import assessment, safeguarding
+from tests.support.begun import assessed
 from tests.support.evaluated import record_result
 from tests.support.factories import POLICY_BYTES, X, changed
 from tests.support.people import newest_verdict, packet_on, sign_all
@@ -49,11 +51,9 @@ def refused(world: World, code: str, verdict: str, **changes: Any) -> None:
 
 
 @pytest.fixture
-def held(world: World) -> World:
+def held(tmp_path: Path) -> World:
     """A run that is held because its red line was crossed."""
-    world.gate()
-    world.assess(4, addition=190)
-    return world
+    return assessed(tmp_path, shown=False)
 
 
 def hold_of(world: World) -> str:

@@ -17,7 +17,7 @@ from include.rsp.errors import Refused
 from include.rsp.safeguards import SafeguardEvidence
 from include.rsp.vocabulary import CriterionOutcome
 from include.wiring import safeguarding, signing_off
-from tests.support.factories import POLICY_BYTES, changed
+from tests.support.begun import assessed
 from tests.support.people import packet_on, permit_on, sign_all
 from tests.support.world import RUN, World
 
@@ -37,11 +37,7 @@ def with_a_case(plain: dict[str, Any]) -> None:
 
 @pytest.fixture
 def crossed(tmp_path_factory: pytest.TempPathFactory) -> World:
-    world = World(tmp_path_factory.mktemp("world"), policy=changed(POLICY_BYTES, with_a_case))
-    world.gate()
-    world.assess(4, addition=190)
-    world.add_evidence()
-    return world
+    return assessed(tmp_path_factory.mktemp("world"), with_a_case)
 
 
 def file_case(world: World, *, leave_out: str = "", **changes: Any) -> None:
@@ -51,7 +47,7 @@ def file_case(world: World, *, leave_out: str = "", **changes: Any) -> None:
             "standard": "affirmative-case", "criterion": section, "type": "affirmative-case",
             "shows": True, "statement": "written", "collected_at": world.now, "collector": "test",
             "checkpoint": checkpoint.digest, "simulated": True,
-            "attachment": put_blob(world.store, b"the text", name="case.md"),
+            "attachments": [put_blob(world.store, b"the text", name="case.md")],
         } | changes  # fmt: skip
         if section != leave_out:
             piece = SafeguardEvidence.model_validate(plain)
@@ -78,7 +74,7 @@ def test_the_standard_alone_is_not_enough(crossed: World) -> None:
         {"leave_out": "risks"},
         {"checkpoint": "sha256:" + "e" * 64},
         {"checkpoint": None},
-        {"attachment": None},
+        {"attachments": []},
         {"shows": False},
     ],
     ids=["a section less", "another checkpoint", "no checkpoint", "no text", "it says the reverse"],

@@ -16,7 +16,8 @@ from include.adapters.verification import verify_store
 from include.rsp import records as r
 from include.rsp.vocabulary import Scope
 from include.wiring import signing_off
-from tests.support.factories import POLICY_BYTES, SUITE_BYTES, changed, with_deletion
+from tests.support.begun import assessed
+from tests.support.factories import SUITE_BYTES, changed, with_deletion
 from tests.support.people import (
     determine,
     opine,
@@ -36,7 +37,7 @@ Attempt = Callable[[World, str], object]
 @pytest.fixture
 def held(tmp_path: Path) -> World:
     """A run whose red line was crossed; the safeguards hold, so people may release it."""
-    return crossed(World(tmp_path, policy=changed(POLICY_BYTES, with_deletion)))
+    return assessed(tmp_path, with_deletion)
 
 
 def crossed(world: World) -> World:
