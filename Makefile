@@ -15,7 +15,6 @@ BENCH_validation := validation
 BENCH_baselines := null_baselines --write
 BENCH_safeguards := safeguards
 BENCH_probes := probes
-# Its limits are of six seconds: nothing else may want the processor meanwhile.
 export GX_ANALYTICS_ENABLED := false
 export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
@@ -40,7 +39,7 @@ up: $(READY)  ## start Airflow, the notary and the toy trainer, and leave them r
 down: $(READY)  ## stop what `make up` started
 	@$(BIN)/python -m toylab.lab down --port $(PORT)
 
-test: $(READY)  ## all tests, also those with a real scheduler (about 20 minutes)
+test: $(READY)  ## all tests, also those with a real scheduler (about 17 minutes)
 	@failed=0; run() { $(BIN)/python -m pytest "$$@"; code=$$?; \
 	    [ $$code -ne 2 ] || exit 2; [ $$code -eq 0 ] || failed=1; }; \
 	  run -n 2 --maxschedchunk 4 tests/airflow; \

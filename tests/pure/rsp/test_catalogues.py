@@ -54,11 +54,13 @@ OWN = {
     ("toy-asl-3", "toylab-1.0"): {"toy-asl-3"},
 }
 """Which standards of which policy a catalogue is written for."""
+STANDARDS = ("asl-3-deployment", "asl-3-security", "toy-asl-3")
 PLAN = SafeguardPlan(
     surfaces=[
         Surface(id=kind.value, kind=kind, owner="somebody-else", text="a place")
         for kind in SurfaceKind
     ]
+    owners={one: "safeguards-team" for one in STANDARDS},
 )
 EIGHTEEN = {
     "access-management", "researcher-tooling", "software-inventory", "supply-chain",
