@@ -59,7 +59,7 @@ PLAN = SafeguardPlan(
     surfaces=[
         Surface(id=kind.value, kind=kind, owner="somebody-else", text="a place")
         for kind in SurfaceKind
-    ]
+    ],
     owners={one: "safeguards-team" for one in STANDARDS},
 )
 EIGHTEEN = {
