@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPResponse
@@ -47,6 +47,10 @@ def answers(status: int, code: str) -> Fault:
     return Fault(Way.ANSWERED, status, code)
 
 
+CREATES = frozenset({"PutObject", "CompleteMultipartUpload"})
+"""S3 decides and creates in one step; moto's threads do not, so they get one after the other."""
+
+
 @dataclass
 class S3Gateway:
     """What will go wrong, and what was asked.
@@ -54,6 +58,7 @@ class S3Gateway:
     Args:
         faults: by operation, what hits the next requests, first one first.
         always: by operation, what hits every request.
+        bodies: by operation, what is answered in place of S3's error.
         asked: operations in the order in which they came.
         ignores_condition: of these operations `If-None-Match` is taken away, as servers do that
             do not know it.
@@ -63,10 +68,12 @@ class S3Gateway:
     upstream: tuple[str, int]
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     always: dict[str, Fault] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     ignores_condition: set[str] = field(default_factory=set)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     page: int | None = None
     url: str = ""
 
@@ -74,6 +81,7 @@ class S3Gateway:
         """Forget what a test has set."""
         self.faults.clear()
         self.always.clear()
+        self.bodies.clear()
         self.asked.clear()
         self.ignores_condition.clear()
         self.page = None
@@ -120,7 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
                 text = (
                     f"<Error><Code>{fault.code}</Code><Message>made by the test</Message></Error>"
                 )
-                self._send(fault.status, text.encode(), {"Content-Type": "application/xml"})
+                content = self.gateway.bodies.get(operation, text.encode())
+                self._send(fault.status, content, {"Content-Type": "application/xml"})
             case Way.SILENT:
                 self.gateway.closing.wait(30)
                 self.close_connection = True
@@ -150,14 +159,15 @@ class _Handler(BaseHTTPRequestHandler):
         if operation in self.gateway.ignores_condition:
             gone.add("if-none-match")
         headers = {k: v for k, v in self.headers.items() if k.lower() not in gone}
-        connection = HTTPConnection(*self.gateway.upstream)
         target = self.path
         if self.gateway.page and operation.startswith("List"):
             target += f"&max-keys={self.gateway.page}"
-        connection.request(self.command, target, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
+        with self.gateway.one_at_a_time if operation in CREATES else nullcontext():
+            connection = HTTPConnection(*self.gateway.upstream)
+            connection.request(self.command, target, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            connection.close()
         return answer, content
 
     def _with_marker(self, operation: str, answer: HTTPResponse) -> dict[str, str]:
