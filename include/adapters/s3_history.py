@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef
 
+log = logging.getLogger("redline.store")
+
+BY_DIGEST = "blobs/"
+"""Keys that are named by their content: whoever writes one writes the same."""
 NEXT_STEP = (
     "Nothing in a store is deleted or written twice. Find who did it (CloudTrail, the server's "
     "log); remove the delete marker and what was written over it, not the first version."
@@ -23,15 +28,21 @@ NEXT_STEP = (
 
 @dataclass(slots=True)
 class Past:
-    """Versions and delete markers of one key."""
+    """Versions and delete markers of one key; `contents` are the ETags of the versions."""
 
     versions: int = 0
     markers: int = 0
+    contents: set[str] = field(default_factory=set)
 
     @property
-    def is_clean(self) -> bool:
-        """Written at most once, and never deleted."""
-        return self.versions <= 1 and self.markers == 0
+    def is_empty(self) -> bool:
+        """Nothing was ever written."""
+        return not self.versions + self.markers
+
+    def is_harmless(self, key: str) -> bool:
+        """Never deleted, and written once; a blob several times, if with the same content."""
+        same = key.startswith(BY_DIGEST) and len(self.contents) == 1
+        return self.markers == 0 and (self.versions == 1 or same)
 
     def __str__(self) -> str:
         """For messages."""
@@ -47,48 +58,52 @@ class History:
     bucket: str
 
     def of(self, whole_key: str, *, key: str) -> Past:
-        """The past of one key that was just seen.
+        """The past of one key, up to its thousand newest versions; empty without any.
 
-        One request: keys are listed in order, so a key comes before all that begin with it, and
-        two rows tell once from more than once.
+        One request: keys are listed in order, so a key comes before all that begin with it.
 
         Raises:
-            StoreUnavailable: the versions cannot be listed, or the key is not among them.
+            StoreUnavailable: the versions cannot be listed.
         """
-        page = self._page(whole_key, key, rows=2)
-        past = _pasts(page).get(whole_key, Past())
-        if not past.versions + past.markers:
-            raise StoreUnavailable(
-                f"{key} is in {self.calls.uri}, but its versions are not listed, so nobody knows "
-                "whether it was deleted before. Look at the bucket, then run the same again."
-            )
-        return past
+        return _pasts(self._page(whole_key, key)).get(whole_key, Past())
 
     def rewritten(self, prefix: str) -> Iterator[Rewritten]:
         """Every key below a prefix that was deleted once or has more than one version.
+
+        Not named is a blob that was only ever written with one content: two writers met.
 
         Raises:
             StoreUnavailable: the versions cannot be listed.
         """
         found: dict[str, Past] = {}
         after: dict[str, Any] = {}
+        kept = False
         while True:
-            page = self._page(prefix, "versions of keys", after=after)
+            page = self._page(prefix, "all keys", after=after)
+            kept |= any(one["VersionId"] != "null" for one in page.get("Versions", []))
             for whole_key, past in _pasts(page).items():
                 known = found.setdefault(whole_key, Past())
                 known.versions += past.versions
                 known.markers += past.markers
+                known.contents |= past.contents
             if not page.get("IsTruncated"):
                 break
             after = self._next(page, after)
+        if found and not kept:
+            log.warning(
+                "%s KEEPS NO VERSIONS: what was deleted or written over cannot be seen. Turn on "
+                "versioning (docs/store-s3.md).",
+                self.calls.uri,
+            )
         for whole_key, past in sorted(found.items()):
-            if not past.is_clean:
-                yield Rewritten(whole_key.removeprefix(prefix), str(past))
+            key = whole_key.removeprefix(prefix)
+            if not past.is_harmless(key):
+                yield Rewritten(key, str(past))
 
     def _page(
-        self, prefix: str, key: str, *, rows: int = 1000, after: dict[str, Any] | None = None
+        self, prefix: str, key: str, *, after: dict[str, Any] | None = None
     ) -> ListObjectVersionsOutputTypeDef:
-        asked: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": rows}
+        asked: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": 1000}
         asked |= after or {}
         return self.calls.ask(
             "list the versions of", key, partial(self.client.list_object_versions, **asked)
@@ -111,7 +126,9 @@ class History:
 def _pasts(page: ListObjectVersionsOutputTypeDef) -> dict[str, Past]:
     found: dict[str, Past] = {}
     for version in page.get("Versions", []):
-        found.setdefault(version["Key"], Past()).versions += 1
+        past = found.setdefault(version["Key"], Past())
+        past.versions += 1
+        past.contents.add(version["ETag"])
     for marker in page.get("DeleteMarkers", []):
         found.setdefault(marker["Key"], Past()).markers += 1
     return found

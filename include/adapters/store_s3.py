@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.adapters.s3_calls import EXISTS, MISSING, Calls
-from include.adapters.s3_history import NEXT_STEP, History
+from include.adapters.s3_history import BY_DIGEST, NEXT_STEP, History, Past
 from include.adapters.s3_multipart import PartsUpload
 from include.adapters.s3_retention import ObjectLock
 from include.adapters.s3_settings import S3Settings
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KEPT = ("records/", "ledger/")
 """What gets a retention."""
-ONCE = (*KEPT, "blobs/")
+ONCE = (*KEPT, BY_DIGEST)
 """What must not have been there before: a deleted one is never simply written again."""
 
 
@@ -73,6 +73,7 @@ class S3Store:
         self._calls = Calls(self.uri, self.settings)
         self._history = History(client, self._calls, bucket)
         self._lock = ObjectLock(client, self._calls, bucket, clock)
+        self._never_there: set[str] = set()
 
     @classmethod
     def from_uri(cls, uri: str) -> S3Store:
@@ -103,15 +104,17 @@ class S3Store:
             StoreUnavailable: the store did not answer or refused, or it is not known what was
                 there before.
         """
-        in_parts = len(content) >= self.settings.multipart_from
+        # Only what is named by its content goes in parts: a condition on the end of an upload is
+        # not kept by every server when several end at once (docs/store-s3.md).
+        in_parts = key.startswith(BY_DIGEST) and len(content) >= self.settings.multipart_from
         if (in_parts or key.startswith("ledger/")) and self._is_there(key, content):
             return  # (2) before anybody can read it, where that costs little or matters most
         try:
             version = self._create(key, content, in_parts=in_parts)  # (1)
         except ClientError as error:
             version = self._compare(key, content, error)
-        if version and (in_parts or key.startswith(ONCE)):
-            self._check_past(key)  # (2)
+        if version and key.startswith(ONCE):
+            self._check_past(key, self._history.of(self._key(key), key=key))  # (2)
 
     def get(self, key: str) -> bytes | None:
         """The object's bytes, or None.
@@ -121,8 +124,8 @@ class S3Store:
             StoreUnavailable: the store did not answer or refused.
         """
         found = self._read(key)
-        if found.deleted and key.startswith(ONCE):
-            raise InvalidDocument(f"{key} was deleted from {self.uri}. {NEXT_STEP}")
+        if found.content is None and key.startswith(ONCE):
+            return self._after_a_miss(key, found)
         return found.content
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -168,21 +171,38 @@ class S3Store:
         )
         return answer.get("VersionId")
 
+    def _after_a_miss(self, key: str, found: _Found) -> bytes | None:
+        """Whether what is missing was never there.
+
+        S3 says it with the answer; SeaweedFS does not, so its versions are looked at, once a key:
+        readers of the ledger ask for the entry to come again and again.
+        """
+        if not found.deleted and key not in self._never_there:
+            past = self._history.of(self._key(key), key=key)
+            if past.is_empty:
+                self._never_there.add(key)
+            else:  # it may have been created a moment ago
+                found = self._read(key)
+                found = replace(found, deleted=found.content is None)
+        if found.deleted:
+            raise InvalidDocument(f"{key} was deleted from {self.uri}. {NEXT_STEP}")
+        return found.content
+
     def _is_there(self, key: str, content: bytes) -> bool:
         """Whether this content is there already.
 
         Raises:
             AlreadyExists: other content is, or something was and was deleted.
         """
-        found = self._read(key)
-        if found.deleted:
-            raise AlreadyExists(f"{key} was in {self.uri} before and was deleted. {NEXT_STEP}")
-        if found.content is None:
+        past = self._history.of(self._key(key), key=key)
+        if past.is_empty:
             return False
+        found = self._read(key)
+        if found.content is None:
+            raise AlreadyExists(f"{key} was in {self.uri} before and was deleted. {NEXT_STEP}")
         if found.content != content:
             raise AlreadyExists(f"{key} exists in {self.uri} with other content.")
-        if found.version:
-            self._check_past(key)
+        self._check_past(key, past)
         return True
 
     def _compare(self, key: str, content: bytes, answer: ClientError) -> str | None:
@@ -197,9 +217,13 @@ class S3Store:
             ) from answer
         raise AlreadyExists(f"{key} exists in {self.uri} with other content.") from None
 
-    def _check_past(self, key: str) -> None:
-        past = self._history.of(self._key(key), key=key)
-        if not past.is_clean:
+    def _check_past(self, key: str, past: Past) -> None:
+        if past.is_empty:
+            raise StoreUnavailable(
+                f"{key} is in {self.uri}, but its versions are not listed, so nobody knows whether "
+                "it was deleted before. Look at the bucket, then run the same again."
+            )
+        if not past.is_harmless(key):
             raise AlreadyExists(f"{key} was in {self.uri} before: it has {past}. {NEXT_STEP}")
 
     def _read(self, key: str) -> _Found:

@@ -62,7 +62,8 @@ class S3Gateway:
         asked: operations in the order in which they came.
         ignores_condition: of these operations `If-None-Match` is taken away, as servers do that
             do not know it.
-        page: how many keys a list gives at once, where the request does not say it.
+        page: how many keys a list gives at once.
+        hides_markers: a 404 does not say that a delete marker is there, as with SeaweedFS.
     """
 
     upstream: tuple[str, int]
@@ -75,6 +76,7 @@ class S3Gateway:
     lock: threading.Lock = field(default_factory=threading.Lock)
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     page: int | None = None
+    hides_markers: bool = False
     url: str = ""
 
     def reset(self) -> None:
@@ -85,6 +87,7 @@ class S3Gateway:
         self.asked.clear()
         self.ignores_condition.clear()
         self.page = None
+        self.hides_markers = False
 
     def next_fault(self, operation: str) -> Fault | None:
         """What hits this request."""
@@ -161,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in gone}
         target = self.path
         if self.gateway.page and operation.startswith("List"):
-            target += f"&max-keys={self.gateway.page}"
+            target = target.replace("&max-keys=1000", "") + f"&max-keys={self.gateway.page}"
         with self.gateway.one_at_a_time if operation in CREATES else nullcontext():
             connection = HTTPConnection(*self.gateway.upstream)
             connection.request(self.command, target, body, headers)
@@ -173,7 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _with_marker(self, operation: str, answer: HTTPResponse) -> dict[str, str]:
         """S3 says with a 404 whether a delete marker lies there; moto does only for HEAD."""
         headers = dict(answer.getheaders())
-        if operation == "GetObject" and answer.status == 404:
+        hides = self.gateway.hides_markers
+        if operation == "GetObject" and answer.status == 404 and not hides:
             connection = HTTPConnection(*self.gateway.upstream)
             connection.request("HEAD", self.path)
             head = connection.getresponse()

@@ -25,7 +25,7 @@ from tests.support.s3_stores import IN_PARTS, make_bucket, store_at
 
 LARGE = bytes(range(256)) * 36 + b"end"
 OTHER = LARGE[:-1] + b"!"
-LOG = "job/attempt-1/log.eval"
+LOG = "blobs/ab"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,12 @@ def store(gateway: S3Gateway, request: pytest.FixtureRequest) -> S3Store:
     return store_at(gateway.url, made, IN_PARTS)
 
 
+def sees_nothing(gateway: S3Gateway) -> None:
+    """The next look is before the other writer was there."""
+    gateway.faults["ListObjectVersions"] = [answers(200, "")]
+    gateway.bodies["ListObjectVersions"] = b"<ListVersionsResult></ListVersionsResult>"
+
+
 def unfinished(store: S3Store) -> int:
     return len(store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads", []))
 
@@ -66,8 +72,11 @@ def test_a_large_file_goes_in_parts_and_comes_back(gateway: S3Gateway, store: S3
     assert unfinished(store) == 0
 
 
-def test_just_below_the_threshold_it_goes_whole(gateway: S3Gateway, store: S3Store) -> None:
+def test_below_the_threshold_and_elsewhere_it_goes_whole(
+    gateway: S3Gateway, store: S3Store
+) -> None:
     store.put_new(LOG, LARGE[: IN_PARTS.multipart_from - 1])
+    store.put_new("job/attempt-1/log.eval", LARGE)  # nor what its content does not name
     assert "PutObject" in gateway.asked
     assert "UploadPart" not in gateway.asked
 
@@ -111,7 +120,7 @@ def test_who_completes_second_does_not_write_over_the_first(
     """Both saw that nothing is there; completion is where it is decided."""
     store.put_new(LOG, LARGE)
     for content, wins in ((LARGE, True), (OTHER, False)):
-        gateway.faults["GetObject"] = [answers(404, "NoSuchKey")]
+        sees_nothing(gateway)
         if wins:
             store.put_new(LOG, content)
         else:
@@ -140,7 +149,7 @@ def test_a_server_that_ignores_the_condition_is_found_out(gateway: S3Gateway) ->
     store = store_at(gateway.url, make_bucket(gateway.url, versions=True), IN_PARTS)
     store.put_new(LOG, LARGE)
     gateway.ignores_condition.add("CompleteMultipartUpload")
-    gateway.faults["GetObject"] = [answers(404, "NoSuchKey")]
+    sees_nothing(gateway)
     with pytest.raises(AlreadyExists, match="2 versions"):
         store.put_new(LOG, OTHER)
     assert [one.key for one in store.rewritten()] == [LOG]
