@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def arn_of(key: str) -> str:
     return f"{BUCKET}/redline/{key}"
 
 
+@cache
 def template(name: str) -> dict[str, Any]:
     """A policy of docs/iam with its capital words filled in."""
     text = (FOLDER / f"{name}.json").read_text()
@@ -73,6 +75,7 @@ def _fits(
     )
 
 
+@cache
 def _like(pattern: str, text: str, *, fold: bool = False) -> bool:
     parts = (re.escape(one) for one in pattern.split("*"))
     return bool(re.fullmatch(".*".join(parts), text, re.IGNORECASE if fold else 0))
