@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from include.rsp.canonical import Digest, digest_bytes
 from include.rsp.errors import AlreadyExists, InvalidDocument, StoreUnavailable
@@ -44,6 +45,23 @@ class Store(Protocol):
 
     def folders(self, prefix: str) -> Sequence[str]:
         """The names one level below the prefix that have something below them, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A key whose object was deleted or written more than once."""
+
+    key: str
+    what: str
+
+
+@runtime_checkable
+class KeepsVersions(Protocol):
+    """A store that remembers what was deleted or written over."""
+
+    def rewritten(self) -> Iterator[Rewritten]:
+        """Every key that was deleted or has more than one version, in order."""
         ...
 
 

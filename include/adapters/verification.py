@@ -14,7 +14,7 @@ from include.adapters.file_check import Report, check_files
 from include.adapters.gatekeeper import Gatekeeper
 from include.adapters.ledger import LEDGER, Link, entry_key, read_link, record_key
 from include.adapters.rederivation import RuleBook
-from include.adapters.store import Store
+from include.adapters.store import KeepsVersions, Store
 from include.rsp import records as r
 from include.rsp.attestation import Predicate
 from include.rsp.authority import answer_request, genesis_permit
@@ -45,6 +45,9 @@ def verify_store(
     if not report.entries:
         report.add(LEDGER, f"no ledger entry could be read from {store.uri}")
     check_files(store, report)
+    if isinstance(store, KeepsVersions):
+        for one in store.rewritten():
+            report.add(one.key, f"it was deleted or written again: {one.what}")
     return report
 
 

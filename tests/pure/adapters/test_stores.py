@@ -6,19 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from include.adapters.store import DirectoryStore, Store, get_blob, open_store, put_blob
 from include.adapters.store_s3 import S3Store
 from include.rsp.errors import AlreadyExists, InvalidDocument, StoreUnavailable
-
-CREDENTIALS = {
-    "aws_access_key_id": "testing",
-    "aws_secret_access_key": "testing",
-    "region_name": "us-east-1",
-}
+from tests.support.s3_stores import IMPATIENT, make_bucket, store_at
 
 
 @pytest.fixture(params=["directory", "s3"])
@@ -27,10 +20,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         (tmp_path / "store").mkdir()
         return DirectoryStore(tmp_path / "store")
     endpoint = request.getfixturevalue("s3_endpoint")
-    client = boto3.client("s3", endpoint_url=endpoint, **CREDENTIALS)
-    bucket = f"bucket-{abs(hash(str(tmp_path)))}"
-    client.create_bucket(Bucket=bucket)
-    return S3Store(client, bucket, "redline")
+    return store_at(endpoint, make_bucket(endpoint))
 
 
 def test_what_was_put_comes_back(store: Store) -> None:
@@ -99,9 +89,7 @@ def test_a_key_never_leaves_the_directory(tmp_path: Path, key: str) -> None:
 def test_a_store_that_is_away_is_an_error_and_never_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         list(DirectoryStore(tmp_path / "gone").list("records"))
-    once = Config(retries={"total_max_attempts": 1})
-    client = boto3.client("s3", endpoint_url="http://127.0.0.1:9", config=once, **CREDENTIALS)
-    gone = S3Store(client, "bucket", "")
+    gone = store_at("http://127.0.0.1:9", "bucket", IMPATIENT)
     calls: list[Callable[[], object]] = [
         lambda: gone.get("a"),
         lambda: gone.put_new("a", b""),
