@@ -110,7 +110,7 @@ def make(requirements: int, pieces: int) -> World:
             piece=SafeguardEvidence(
                 standard="big", criterion=one.id, type=draw.choices(TYPES, (6, 3, 1))[0],
                 shows=draw.random() > 0.1, statement="seen", collector="lab",
-                collected_at=AT - timedelta(seconds=draw.randrange(1, 3_500_000)),
+                collected_at=AT - timedelta(seconds=30 * draw.randrange(1, 116_000)),
                 surfaces=[surface.id], simulated=True,
             ),
             by=draw.choice((None, "auditor", surface.owner)),
@@ -154,10 +154,8 @@ def join(world: World, frame: pd.DataFrame) -> Outcomes:
     rows = required.merge(surfaces, how="cross")
     seen = frame.merge(rows, on=["requirement", "surface"])
     independent = seen["by"].notna() & (seen["by"] != seen["owner"])
-    counts = (
-        ~seen["broken"]
-        & seen["type"].isin(["probe", "report"])
-        & (~seen["shows"] | seen["self"] | independent)
+    counts = ~seen["shows"] | (  # what speaks against it counts whoever says it
+        ~seen["broken"] & seen["type"].isin(["probe", "report"]) & (seen["self"] | independent)
     )
     seen = seen[counts].assign(against=lambda one: ~one["shows"])
     newest = seen.sort_values(["at", "against", "digest"]).groupby(
