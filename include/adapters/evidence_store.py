@@ -114,8 +114,7 @@ def check_intact(store: Store, state: LedgerState, request: r.PermitRequest, rul
         at=state.last_at or request.at,
         interim=signed.interim.record if signed.interim else None,
         broken=signed.broken,
-        closed_at=state.get(request.packet.record).at,
-        closed_index=state.index_of[request.packet.record],
+        packet=request.packet.record,
     )
     lost = judge_intact(store, state, rules, asked)[2].keys() - signed.broken.keys()
     if lost:

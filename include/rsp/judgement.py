@@ -38,8 +38,8 @@ class Asked:
         at: as of when.
         interim: the plan of measures that is to stand in for what is not met.
         broken: by record digest, why the attachments of a piece of evidence do not read.
-        closed_at: when the packet was closed that people signed; None: nothing was signed.
-        closed_index: of that packet in the ledger.
+        packet: that people signed: what speaks for a safeguard had to be there before it was
+            closed. None: nothing was signed yet.
     """
 
     verdict: Digest
@@ -47,8 +47,7 @@ class Asked:
     at: datetime
     interim: Digest | None = None
     broken: Mapping[Digest, str] = field(default_factory=dict)
-    closed_at: datetime | None = None
-    closed_index: int | None = None
+    packet: Digest | None = None
 
 
 def required_of(state: LedgerState, rules: Rules, verdict: Digest) -> tuple[list[str], list[str]]:
@@ -92,7 +91,8 @@ def judge_required(
 
 def _basis(state: LedgerState, rules: Rules, asked: Asked, checkpoint: Digest | None) -> Basis:
     """What had been chained by then: for a safeguard by the time that the packet was closed."""
-    plan, closed = rules.suite.safeguards, asked.closed_index
+    plan = rules.suite.safeguards
+    closed = state.index_of[asked.packet] if asked.packet else None
 
     def there(digest: Digest, *, shows: bool) -> bool:
         index = state.index_of[digest]
@@ -117,7 +117,7 @@ def _basis(state: LedgerState, rules: Rules, asked: Asked, checkpoint: Digest | 
             one.exemption for key, one in state.exemptions.items() if there(key, shows=True)
         ],
         checkpoint=checkpoint,
-        closed_at=asked.closed_at,
+        closed_at=state.get(asked.packet).at if asked.packet else None,
     )
 
 
@@ -171,6 +171,7 @@ def no_longer_met(state: LedgerState, rules: Rules, permit: r.Permit, *, at: dat
             ledger_index=state.length,
             at=at,
             interim=signed.interim.record if signed.interim else None,
+            broken=signed.broken,
         ),
     )
     if holds:

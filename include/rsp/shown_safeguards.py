@@ -55,8 +55,7 @@ def shown_until(
         at=at,
         interim=plan.record if plan else None,
         broken=judged.broken if judged else {},
-        closed_at=state.get(request.packet.record).at if request.packet else None,
-        closed_index=state.index_of[request.packet.record] if request.packet else None,
+        packet=request.packet.record if request.packet else None,
     )
     check_not_rejected(state, request.verdict.record)
     until = check_safeguards(state, rules, signed, asked)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from include.rsp import records as r
+from include.rsp.evidence_check import CLOCK_TOLERANCE
 from include.rsp.vocabulary import CriterionOutcome
 from tests.airflow.conftest import ROOT, pointed_to
 from tests.airflow.test_assess_checkpoint import AGREED, CROSSED, TOLD, assess
@@ -102,6 +103,9 @@ def test_a_classifier_that_is_off_on_one_surface_pauses_and_once_it_is_on_people
 
     assert states(verify(bag))["judge_all"] == "skipped"  # nothing goes on because of safeguards
     switch_on(service)
+    failed = max(one.collected_at for one in probes if not one.shows)
+    decides = failed + 2 * CLOCK_TOLERANCE  # before that what speaks against it still decides
+    probed.wait(lambda: probed.desk.now() > decides)
     with People(probed, **TOLD).answering():
         run = bag.dags["release_hold"].test(run_conf={"run_id": RUN, "reason": "it is on again"})
     assert run.state == "success", states(run)
@@ -177,3 +181,37 @@ def test_what_lapses_or_was_added_is_judged_again_within_a_minute(
     looping.add_evidence()
     watch.test()
     assert len(looping.of_kind(r.SafeguardsJudgement)) == before + 1
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [{"approve": True}, {"run_id": "nobody"}, {"run_id": RUN}],
+    ids=["approval of no run", "unknown run", "nothing is required"],
+)
+def test_a_verification_of_nothing_is_refused_by_its_first_task(
+    bag: Any, looping: LoopingWorld, conf: dict[str, Any]
+) -> None:
+    looping.gate()
+    looping.assess(1)
+    run = verify(bag, **conf)
+    found = states(run)
+    assert run.state == "failed"
+    assert found["plan_verification"] == "failed"
+    assert not looping.of_kind(r.SafeguardsJudgement)
+
+
+def test_an_officer_who_rejects_is_recorded_at_once_and_the_next_is_not_asked(
+    bag: Any, looping: LoopingWorld
+) -> None:
+    looping.add_evidence(collected_at=looping.desk.now())
+    with People(looping, **TOLD).answering():
+        assess(bag, looping, CROSSED, pauses=False)
+    assert not looping.state.runs[RUN].holds_in_force
+    with People(looping, approve_safeguards_as_rso=Says("reject")).answering():
+        run = verify(bag, run_id=RUN, approve=True)
+    found = states(run)
+    assert found["record_approve_safeguards_as_rso"] == "success"
+    assert found["approve_safeguards_as_ceo"] == "skipped"
+    assert found["attest_safeguards"] == "failed"
+    hold = looping.wait(lambda: list(looping.state.runs[RUN].holds_in_force.values()))[0]
+    assert "the rso rejects the safeguards" in hold.reason

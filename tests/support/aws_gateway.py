@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.gateways import served
 
 ACCOUNT = "123456789012"
 S3_OPERATIONS = {
@@ -156,23 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that no longer waits is what some tests are about."""
-
-
 @contextmanager
 def aws_gateway(host: str, port: int) -> Iterator[AwsGateway]:
     """A gateway before the moto server at host and port."""
-    gateway = AwsGateway((host, port))
-    handler = type("Handler", (_Handler,), {"gateway": gateway})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        gateway.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with served(AwsGateway((host, port)), _Handler) as gateway:
         yield gateway
-        gateway.closing.set()
-        server.shutdown()
-        thread.join()

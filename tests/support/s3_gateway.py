@@ -11,8 +11,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.gateways import served
 
 
 class Way(StrEnum):
@@ -202,23 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that no longer waits is what some tests are about."""
-
-
 @contextmanager
 def s3_gateway(host: str, port: int) -> Iterator[S3Gateway]:
     """A gateway before the S3 server at host and port."""
-    gateway = S3Gateway((host, port))
-    handler = type("Handler", (_Handler,), {"gateway": gateway})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        gateway.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with served(S3Gateway((host, port)), _Handler) as gateway:
         yield gateway
-        gateway.closing.set()
-        server.shutdown()
-        thread.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from include.adapters.s3_settings import MIB, Retention, S3Settings
 from include.adapters.store_s3 import S3Store
 from include.rsp.errors import AlreadyExists, InvalidDocument, StoreUnavailable
+from tests.support.racing import one_wins
 from tests.support.s3_gateway import (
     BUSY,
     CONFLICT,
@@ -107,17 +107,7 @@ def test_of_many_writers_on_a_bad_network_exactly_one_wins(
     gateway.faults["PutObject"] = [LOST_AFTER, BUSY, CONFLICT, LOST_BEFORE] * 3
     gateway.faults["GetObject"] = [BUSY, LOST_AFTER] * 3
 
-    def write(number: int) -> bool:
-        try:
-            store.put_new("records/x/0", str(number).encode())
-        except AlreadyExists:
-            return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(write, range(16)))
-    assert sum(won) == 1
-    assert store.get("records/x/0") == str(won.index(True)).encode()
+    one_wins(store, "records/x/0")
 
 
 @pytest.mark.parametrize("fault", [BUSY, CONFLICT, LOST_BEFORE, LOST_AFTER])

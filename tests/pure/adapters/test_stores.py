@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from include.adapters.store import DirectoryStore, Store, get_blob, open_store, put_blob
 from include.adapters.store_s3 import S3Store
 from include.rsp.errors import AlreadyExists, InvalidDocument, StoreUnavailable
+from tests.support.racing import one_wins
 from tests.support.s3_stores import IMPATIENT, make_bucket, store_at
 
 
@@ -38,17 +38,7 @@ def test_the_same_content_again_is_no_error_and_other_content_is(store: Store) -
 
 
 def test_of_many_writers_exactly_one_wins(store: Store) -> None:
-    def write(number: int) -> bool:
-        try:
-            store.put_new("ledger/0", str(number).encode())
-        except AlreadyExists:
-            return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(write, range(16)))
-    assert sum(won) == 1
-    assert store.get("ledger/0") == str(won.index(True)).encode()
+    one_wins(store, "ledger/0")
 
 
 def test_keys_are_listed_in_order_and_by_folder(store: Store) -> None:

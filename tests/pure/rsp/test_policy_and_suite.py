@@ -18,6 +18,7 @@ from tests.support.factories import (
     with_a_screening_test,
     with_preliminary,
 )
+from tests.support.safeguarded import with_interim_measures
 
 FAR = {"rule_out": 1.2, "rule_in": 1.2, "buffer": 0.1}
 DEADLINE = {"id": "soon", "clause": "1", "text": "x", "within": {"amount": 1, "unit": "days"}}
@@ -271,3 +272,23 @@ def test_a_preliminary_assessment_has_a_test_for_each_red_line() -> None:
     assert "'other' has no evaluation with a notable_gain" in problems[0]
     assert problems_between(toy_policy(with_preliminary), toy_suite(with_a_screening_test)) == []
     assert problems_between(toy_policy(with_preliminary), toy_suite()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"approvers": ["nobody"]}, "interim_measures names ['nobody']"),
+        ({"notify": ["second-line"]}, "interim_measures.notify names ['second-line']"),
+    ],
+)
+def test_interim_measures_name_offices_and_who_is_told_before_a_permit(
+    changes: dict[str, Any], said: str
+) -> None:
+    def change(plain: dict[str, Any]) -> None:
+        with_interim_measures(plain)
+        plain["interim_measures"] |= changes
+
+    toy_policy(with_interim_measures)
+    with pytest.raises(InvalidDocument) as caught:
+        toy_policy(change)
+    assert said in str(caught.value)

@@ -19,7 +19,8 @@ from include.rsp.reverification import reopened, verdicts_in_use
 from include.rsp.safeguard_evidence import ProbeRun, SafeguardEvidence
 from include.rsp.safeguards import unmet
 from include.rsp.vocabulary import CriterionOutcome, Outcome, Scope
-from include.wiring import reverifying, safeguarding, signing_off, telling
+from include.wiring import collecting, drills, reverifying, safeguarding, signing_off, telling
+from include.wiring.asking import approval_question
 from tests.support.factories import POLICY_BYTES, SUITE_BYTES, changed
 from tests.support.people import (
     determine,
@@ -700,3 +701,35 @@ def test_under_rsp_2_2_interim_measures_carry_a_run_past_the_pretraining_monitor
     world.pass_time(seconds=1)
     assert world.state.runs[RUN].held(Scope.TRAINING) == {}
     assert verify_store(world.store).problems == []
+
+
+def test_who_is_asked_about_a_report_and_who_is_not(crossed: World) -> None:
+    crossed.add_evidence()
+    report, _ = reported(crossed, verdict_of(crossed))
+    question = approval_question(crossed.desk, "rso", report)
+    assert question is not None
+    assert "The required safeguards hold" in question.body
+    assert approval_question(crossed.desk, "board", report) is None  # it does not sign
+    assert approval_question(crossed.desk, "rso", "") is None  # nobody asked for an approval
+    say(crossed, "safeguards_approval", report, "rso", "reject")
+    assert approval_question(crossed.desk, "ceo", report) is None  # it is decided
+    crossed.pass_time(seconds=1)
+    another, _ = reported(crossed, verdict_of(crossed))
+    crossed.pass_time(hours=25)
+    with refused("signature_out_of_time"):
+        approval_question(crossed.desk, "ceo", another)
+
+
+def test_only_a_run_whose_verdict_needs_safeguards_is_verified(tmp_path: Any) -> None:
+    world = World(tmp_path / "calm")
+    world.gate()
+    verdict = world.assess(1)
+    assert not collecting.is_needed(world.desk, verdict)
+    assert collecting.verdicts_to_verify(world.desk, RUN) == [verdict]
+    assert collecting.verdicts_to_verify(world.desk, None) == []
+    with refused("no_verdict"):
+        collecting.verdicts_to_verify(world.desk, "nobody")
+    with refused("unplanned_probe"):
+        collecting.collect(world.desk, "no such group")
+    with refused("unplanned_drill"):
+        drills.hold(world.desk, "jailbreak", asked_by="a test")
